@@ -1,0 +1,268 @@
+"""A study: a data set, networks with every setting that varies, the conditions they are evaluated under, and a budget.
+
+Studies are YAML files in paradoxlib/studies, or anywhere else; they are read with safe_load and checked strictly. A network's settings, with
+those of its ancestors, make its key: results that carry the same key were made by the same settings.
+"""
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from paradoxlib import data, distortions, models, paths
+
+Share = Annotated[float, Field(ge=0, le=1)]
+DistortionName = Literal[tuple(distortions.GRID)]
+
+
+class Strict(BaseModel):
+    """Frozen settings in which an unknown key or a wrong type is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Data(Strict):
+    """The data set and the standard augmentation of its training images."""
+
+    name: str
+    image_size: int = Field(32, ge=8)
+    train_images: int | None = Field(None, ge=1)
+    test_images: int | None = Field(None, ge=1)
+    flip: bool = True
+    zoom: Share = 0.1
+    shift: Share = 0.1
+
+
+class Model(Strict):
+    """The architecture, one for all networks of a study."""
+
+    architecture: Literal[tuple(models.BLOCKS)]
+    small_images: bool = False
+
+
+class Network(Strict):
+    """How one network is trained: what the paper varies.
+
+    `learning_rate` is Adam's; it shrinks by 1 / (1 + decay * iteration) and by the schedule (step: x .1 at each milestone, given as a
+    share of the epochs). `distortions` are drawn anew for every image, `distortions_per_image` of them; `noise_amount` is the largest amount
+    of noise. A child starts from its parent's weights.
+    """
+
+    parent: str | None = None
+    seed: int
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    learning_rate: float = Field(gt=0)
+    decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    milestones: tuple[Share, ...] = ()
+    initialiser: Literal[models.INITIALISERS] | None = None
+    weight_decay: float = Field(1e-4, ge=0)
+    distortions: tuple[DistortionName, ...] = ()
+    distortions_per_image: int = Field(1, ge=1, le=8)
+    noise_amount: float = Field(0.1, gt=0, le=1)
+
+
+class Evaluation(Strict):
+    """The grid of conditions and the seed of its noise."""
+
+    seed: int = 1
+    grid: dict[DistortionName, tuple[float, ...]] = Field(default_factory=lambda: dict(distortions.GRID))
+
+    @model_validator(mode="after")
+    def levels_in_range(self):
+        for name, levels in self.grid.items():
+            for level in levels:
+                distortions.check_level(name, level)
+        return self
+
+
+class Transplants(Strict):
+    """How many test images the transplanted networks are evaluated on (all where not given)."""
+
+    images: int | None = Field(None, ge=1)
+
+
+class Session(Strict):
+    """Where and how a study runs on this machine; no result depends on it."""
+
+    data_root: str | None = None
+    device: str = "auto"
+    workers: int = Field(0, ge=0)
+    recompute: bool = False
+
+
+class Study(Strict):
+    """A checked study; see `load`."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    title: str
+    data: Data
+    model: Model
+    evaluation: Evaluation = Evaluation()
+    transplants: Transplants = Transplants()
+    networks: dict[Annotated[str, Field(pattern=r"^[\w \[\]&-]+$")], Network] = Field(min_length=2)
+    session: Session = Session()
+
+    @model_validator(mode="after")
+    def parents_exist(self):
+        for name, network in self.networks.items():
+            seen = [name]
+            while network.parent is not None:
+                if network.parent not in self.networks:
+                    raise ValueError(f"networks.{seen[-1]}.parent: there is no network {network.parent!r}")
+                if network.parent in seen:
+                    raise ValueError(f"networks.{name}.parent: {' -> '.join([*seen, network.parent])} is a cycle")
+                seen.append(network.parent)
+                network = self.networks[network.parent]
+        return self
+
+    @cached_property
+    def families(self):
+        """{founder: [founder, its descendants ...]}, parents before children, in the order of the file."""
+        families = {name: [name] for name, network in self.networks.items() if network.parent is None}
+        waiting = [name for name, network in self.networks.items() if network.parent is not None]
+        while waiting:
+            for name in list(waiting):
+                family = next((f for f in families.values() if self.networks[name].parent in f), None)
+                if family is not None:
+                    family.append(name)
+                    waiting.remove(name)
+        return families
+
+    @cached_property
+    def family_of(self):
+        """{network: the founder of its family}."""
+        return {name: founder for founder, family in self.families.items() for name in family}
+
+    @property
+    def device(self):
+        """The torch device that the session asks for."""
+        wanted = self.session.device
+        if wanted == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            return torch.empty(0, device=wanted).device
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(f"device {wanted!r} cannot be used: {str(error).splitlines()[0]}") from None
+
+    @property
+    def conditions(self):
+        """The list of (distortion, level)."""
+        return distortions.conditions(self.evaluation.grid)
+
+    def images(self, split):
+        """Load the study's training or test images."""
+        count = self.data.train_images if split == "train" else self.data.test_images
+        return data.load(self.data.name, split, self.session.data_root, self.data.image_size).first(count)
+
+    def network(self, name):
+        """Return the settings of a network; an unknown one is a ValueError."""
+        if name not in self.networks:
+            raise ValueError(f"study {self.name} has no network {name!r}: it has {', '.join(self.networks)}")
+        return self.networks[name]
+
+    def network_key(self, name):
+        """Return the key of a trained network: its settings, its ancestors', the architecture and the training data."""
+        network = self.network(name)
+        source = self.data.model_dump(exclude={"test_images"})
+        own = network.model_dump(exclude={"parent"})
+        return key(own, self.network_key(network.parent) if network.parent else [source, self.model.model_dump()])
+
+    def table_key(self, *what):
+        """Return the key of a table made from all networks under the study's evaluation."""
+        networks = {name: self.network_key(name) for name in self.networks}
+        return key(networks, self.evaluation.model_dump(), self.data.test_images, what)
+
+
+def key(*settings):
+    """Return 16 characters that stand for settings (anything JSON can hold)."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def names():
+    """Return the names of the studies that come with the package."""
+    return sorted(path.stem for path in paths.STUDIES.glob("*.yaml"))
+
+
+def load(name_or_path, data_root=None, device="auto", workers=0, recompute=False):
+    """Return a study.
+
+    Parameters
+    ----------
+    name_or_path : str
+        One of `names()`, or the path of a YAML file of your own.
+    data_root : str, optional
+        The folder of the data sets; else the environment variable PARADOX_DATA, else data/.
+    device : str
+        ``auto`` (CUDA where there is one, else the CPU), or a torch device.
+    workers : int
+        Processes that train on the CPU; 0 for one on each core.
+    recompute : bool
+        False: show the results in figures/ where their settings agree; True: use only what was computed on this machine.
+
+    Raises
+    ------
+    ValueError
+        For an unknown study, or a file with an unknown key, a wrong type, a missing parent or a cycle: it names the file and the key.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = paths.STUDIES / f"{name_or_path}.yaml"
+        if not path.is_file():
+            raise ValueError(f"unknown study {str(name_or_path)!r}: choose one of {', '.join(names())}, or give a YAML file")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no study file {path}")
+    session = {"data_root": data_root or None, "device": device, "workers": workers, "recompute": recompute}
+    try:
+        content = yaml.load(path.read_text(), UniqueKeys)
+        if not isinstance(content, dict):
+            raise ValueError("a study is a mapping of settings")
+        defaults, fine_tuning = content.pop("defaults", {}) or {}, content.pop("fine_tuning", {}) or {}
+        content["networks"] = merged(content.get("networks") or {}, defaults, fine_tuning)
+        return Study.model_validate_json(json.dumps({**content, "session": session}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{path}: {where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}") from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+
+
+def merged(networks, defaults, fine_tuning):
+    """Return the networks with all settings: a child takes its parent's, then the study's `fine_tuning`, then its own."""
+    complete = {}
+
+    def settle(name, below=()):
+        own = networks[name]
+        if not isinstance(own, dict):
+            raise ValueError(f"networks.{name}: a network is a mapping of settings")
+        if name not in complete:
+            parent = own.get("parent")
+            start = defaults
+            if parent is not None:
+                if parent in networks and parent not in below and parent != name:
+                    settle(parent, (*below, name))
+                inherited = {k: v for k, v in complete.get(parent, defaults).items() if k not in ("parent", "distortions")}
+                start = {**inherited, **fine_tuning}
+            complete[name] = {**start, **own}
+
+    for name in networks:
+        settle(name)
+    return {name: complete[name] for name in networks}
+
+
+class UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader, but a key that stands twice is an error."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = [self.construct_object(k, deep=True) for k, _ in node.value if k.tag != "tag:yaml.org,2002:merge"]
+        twice = next((k for k in seen if seen.count(k) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice!r} stands twice (line {node.start_mark.line + 1} on)")
+        return super().construct_mapping(node, deep)

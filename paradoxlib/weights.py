@@ -1,0 +1,94 @@
+"""Networks as safetensors files: written whole or not at all, refused by name where cut short, altered or with nan.
+
+The header holds what the network is (``about``, JSON) and a digest of its tensors. Nothing here runs code from a file.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from paradoxlib import paths
+
+
+class DamagedFile(ValueError):
+    """A file that is not what its header says: cut short, altered, or with nan."""
+
+
+def digest(tensors):
+    """Return the sha256 of named tensors, whatever their order and device."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        total.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def write(path, tensors, about):
+    """Write named tensors and what they are (anything JSON can hold) to a safetensors file."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    paths.require_space(path.parent, 1.1 * sum(t.numel() * t.element_size() for t in tensors.values()) + 1e6, path.name)
+    with paths.atomic(path) as temporary:
+        save_file(tensors, temporary, {"about": json.dumps(about), "digest": digest(tensors)})
+
+
+def read_about(path):
+    """Return what a file says it is, without reading its tensors; None where it is not there."""
+    try:
+        with safe_open(path, "pt") as file:
+            return json.loads((file.metadata() or {}).get("about", "{}"))
+    except FileNotFoundError:
+        return None
+    except (SafetensorError, ValueError) as error:
+        raise DamagedFile(f"{path} is damaged or cut short ({error}): delete it or bring a sound copy") from None
+
+
+def read(path, must_be_finite=True):
+    """Return the tensors of a safetensors file and what it says they are.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file.
+    DamagedFile
+        Where the file is cut short, its tensors are not those of its digest, or (unless allowed) hold nan or infinity.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            header = file.metadata() or {}
+    except SafetensorError as error:
+        raise DamagedFile(f"{path} is damaged or cut short ({error}): delete it or bring a sound copy") from None
+    if "digest" in header and header["digest"] != digest(tensors):
+        raise DamagedFile(f"{path} was altered: its tensors do not have the digest in its header")
+    bad = next((n for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()), None)
+    if must_be_finite and bad:
+        raise DamagedFile(f"{path} holds nan or infinity in {bad!r}")
+    return tensors, json.loads(header.get("about", "{}"))
+
+
+def read_state(path):
+    """Return anybody's state dict, from .safetensors or, with weights_only, from .pt or .pth; floats as float32."""
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        state, about = read(path)
+        order = about.get("layers", [])
+        place = {name: i for i, name in enumerate(order)}
+        state = dict(sorted(state.items(), key=lambda item: place.get(item[0].rpartition(".")[0], len(order))))
+    elif path.suffix in (".pt", ".pth"):
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}")
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises many kinds; none may run code from the file
+            raise DamagedFile(f"{path} cannot be read as plain weights: {str(error).splitlines()[0]}") from None
+        state = state.get("state_dict", state)
+    else:
+        raise ValueError(f"{path} is neither .safetensors nor .pt or .pth")
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items() if torch.is_tensor(value)}
