@@ -143,8 +143,7 @@ def poisson_noise(images, level=None, generator=None):
 
 
 FUNCTIONS = {
-    function.__name__: function
-    for function in (contrast, illuminant, blur, gamma, salt_pepper, gaussian_noise, speckle_noise, poisson_noise)
+    function.__name__: function for function in (contrast, illuminant, blur, gamma, salt_pepper, gaussian_noise, speckle_noise, poisson_noise)
 }
 
 

@@ -52,13 +52,17 @@ def build(name, num_classes=10, small_images=False, initialiser=None, generator=
         raise ValueError(f"unknown architecture {name!r}: choose one of {', '.join(BLOCKS)}")
     if num_classes < 2:
         raise ValueError(f"num_classes is {num_classes}: a classifier needs at least 2")
-    basic = name == "resnet20"
-    initialiser = initialiser or ("he_normal" if basic else "glorot_uniform")
+    initialiser = initialiser or ("he_normal" if name == "resnet20" else "glorot_uniform")
     if initialiser not in INITIALISERS:
         raise ValueError(f"unknown initialiser {initialiser!r}: choose one of {', '.join(INITIALISERS)}")
-    model = BasicResNet(num_classes) if basic else BottleneckResNet(BLOCKS[name], num_classes, small_images)
+    model = empty(name, num_classes, small_images)
     initialise(model, initialiser, generator)
     return model.to(memory_format=torch.channels_last)
+
+
+def empty(name, num_classes=10, small_images=False):
+    """Return a network of an architecture with PyTorch's own weights, for its layers' names and shapes."""
+    return BasicResNet(num_classes) if name == "resnet20" else BottleneckResNet(BLOCKS[name], num_classes, small_images)
 
 
 def conv_layers(model):
@@ -69,7 +73,7 @@ def conv_layers(model):
 def layer_names(name):
     """Return the names of an architecture's convolutions in the paper's order."""
     with torch.device("meta"):
-        return list(conv_layers(BasicResNet(2) if name == "resnet20" else BottleneckResNet(BLOCKS[name], 2)))
+        return list(conv_layers(empty(name)))
 
 
 def batch_norm_name(layer):

@@ -174,10 +174,13 @@ class Study(Strict):
         own = network.model_dump(exclude={"parent"})
         return key(own, self.network_key(network.parent) if network.parent else [source, self.model.model_dump()])
 
+    def prediction_key(self, name):
+        """Return the key of a network's predictions: its own and that of the study's evaluation."""
+        return key(self.network_key(name), self.evaluation.model_dump(), self.data.test_images)
+
     def table_key(self, *what):
         """Return the key of a table made from all networks under the study's evaluation."""
-        networks = {name: self.network_key(name) for name in self.networks}
-        return key(networks, self.evaluation.model_dump(), self.data.test_images, what)
+        return key({name: self.prediction_key(name) for name in self.networks}, what)
 
 
 def key(*settings):

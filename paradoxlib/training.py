@@ -27,14 +27,9 @@ class Diverged(ValueError):
 
 
 def train_all(study):
-    """Train what is not trained yet, families side by side, and return the history of all networks.
+    """Train what is not trained yet, families side by side; may be stopped at any moment and called again.
 
-    Shows one bar in images, with rate and remaining time. May be stopped at any moment and called again.
-
-    Returns
-    -------
-    pandas.DataFrame
-        See `history`.
+    Shows one bar in images, with rate and remaining time.
     """
     waiting = [name for name in study.networks if not is_trained(study, name)]
     if waiting:
@@ -45,7 +40,6 @@ def train_all(study):
         families = sorted(study.families.values(), key=lambda family: -sum(study.networks[name].epochs for name in family))
         with progress(study, waiting, len(images)):
             Parallel(n_jobs=min(workers, len(families)))(delayed(train_family)(study, family) for family in families)
-    return history(study)
 
 
 def train_family(study, family):

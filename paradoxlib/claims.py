@@ -1,0 +1,147 @@
+"""The paper's statements that can be checked: published and reproduced value, interval and verdict, a row each.
+
+Both values come from the same function, applied to the published matrices and to ours. A statement holds when the whole interval lies in the
+range that would make it true, fails when the whole interval lies outside, and is open otherwise.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from paradoxlib import paradox, published
+
+ALIKE = 0.985  # what the paper's matrices print as .99 or 1.00
+COLUMNS = ["statement", "section", "notebook", "published", "reproduced", "low", "high", "holds_from", "holds_to", "verdict"]
+
+
+def verdict(low, high, holds_from, holds_to):
+    """Return holds, fails or open: an interval against the range in which a statement is true."""
+    if any(math.isnan(value) for value in (low, high)):
+        return "no such pair"
+    if holds_from <= low and high <= holds_to:
+        return "holds"
+    return "fails" if high < holds_from or low > holds_to else "open"
+
+
+def table(rows):
+    """Return the claims table of (statement, section, notebook, published, (reproduced, low, high), (holds_from, holds_to))."""
+    return pd.DataFrame(
+        [(*text, value, low, high, *bounds, verdict(low, high, *bounds)) for *text, (value, low, high), bounds in rows], columns=COLUMNS
+    )
+
+
+def published_pairs():
+    """Return the pair table of the published ResNet20 matrices; what they do not print is nan."""
+    compatibility, similarity = published.matrix("fig6"), published.matrix("fig7")
+    families = published.families(similarity)
+    parents = {name: None if founder == name else founder for name, founder in families.items()}
+    nothing = np.full((2, *compatibility.shape), np.nan)
+    return paradox.pair_table(compatibility, similarity, nothing, compatibility * np.nan, parents)
+
+
+def extreme(pairs, highest):
+    """Return (compatibility, low, high) of the pair that behaves most (or least) alike; nan where there is no pair."""
+    size = pairs["compatibility"].abs()
+    if size.isna().all():
+        return math.nan, math.nan, math.nan
+    pair = pairs.loc[pairs["compatibility"].idxmax() if highest else size.idxmin()]
+    if highest:
+        return tuple(pair[["compatibility", "low", "high"]])
+    ends = sorted(abs(pair[["low", "high"]]))
+    return abs(pair["compatibility"]), 0.0 if pair["low"] < 0 < pair["high"] else ends[0], ends[1]
+
+
+def pair_facts(pairs):
+    """Return {fact: (value, low, high)} of a pair table."""
+    strangers, family = pairs[pairs["relation"] == "strangers"], pairs[pairs["relation"] != "strangers"]
+    alike = pairs[pairs["similarity"] >= ALIKE]
+    facts = {"family": family["similarity"].min(), "strangers": strangers["similarity"].mean()}
+    return {name: (value, value, value) for name, value in facts.items()} | {
+        "alike and alike": extreme(alike, True),
+        "yellow": extreme(alike, False),
+        "red": extreme(strangers, True),
+        "different and different": extreme(strangers, False),
+    }
+
+
+def accuracy_facts(samples, conditions):
+    """Return {fact: (value, low, high)} of accuracies (resample, network, condition), the first resample being the real one."""
+    means = paradox.distortion_means(samples, conditions)
+    vi, clean = means.mean(-1), np.asarray(samples)[:, :, conditions.index(("contrast", 1.0))]
+    facts = {"clean, lowest": clean.min(1), "clean, highest": clean.max(1), "vi, lowest": vi.min(1), "vi, highest": vi.max(1)}
+    facts["spread"] = np.ptp(vi, 1) / np.ptp(clean, 1)
+    near = abs(vi[0][:, None] - vi[0][None]) <= 0.02
+    gap = abs(means[:, :, None] - means[:, None]).max(-1)
+    at = np.unravel_index(np.argmax(np.where(near, gap[0], -1)), near.shape)
+    facts["same score"] = gap[:, at[0], at[1]] if near.sum() > len(near) else np.full(len(gap), np.nan)
+    return {name: (values[0], *np.nanquantile(values, [0.025, 0.975])) for name, values in facts.items()}
+
+
+def claims(pairs, samples, conditions, correlation, comparable):
+    """Return the claims on behaviour and similarity (notebooks 03 to 05).
+
+    Parameters
+    ----------
+    pairs : pandas.DataFrame
+        The pair table.
+    samples : array
+        Accuracies (resample, network, condition), the first row being the real ones.
+    conditions : list
+        [(distortion, level)].
+    correlation : tuple
+        Pearson's r of similarity with compatibility over all pairs, low, high.
+    comparable : bool
+        Whether the study has the paper's data; if not, absolute accuracies are not compared.
+    """
+    ours, theirs = pair_facts(pairs), pair_facts(published_pairs())
+    score = accuracy_facts(samples, conditions)
+    (clean_low, clean_high), (vi_low, vi_high) = published.TEXT["clean_accuracy"][0], published.TEXT["visual_intelligence"][0]
+    printed = paradox_r(published.matrix("fig6"), published.matrix("fig7"))
+    rows = [
+        ("Spread of visual intelligence over spread of clean accuracy: distortions separate networks", "3.1", "03",
+         (vi_high - vi_low) / (clean_high - clean_low), score["spread"], (1, math.inf)),
+        ("Largest gap on one distortion between networks of equal visual intelligence (.02): one score hides two behaviours", "3.1", "03",
+         math.nan, score["same score"], (0.05, 1)),
+        ("Lowest similarity within a family", "3.1, Figure 7", "04", theirs["family"][0], ours["family"], (ALIKE, 1)),
+        ("Mean similarity between families", "3.1, Figure 7", "04", theirs["strangers"][0], ours["strangers"], (-1, 0.3)),
+        ("Similar and alike (N16-N17): highest compatibility of nearly identical networks", "3.1, Figure 2", "05",
+         theirs["alike and alike"][0], ours["alike and alike"], (0.95, 1)),
+        ("Similar yet different (N14-N16): lowest |compatibility| of nearly identical networks", "3.1, Figure 2", "05",
+         theirs["yellow"][0], ours["yellow"], (0, 0.3)),
+        ("Different yet similar (N01-N10): highest compatibility of strangers", "3.1, Figure 2", "05",
+         theirs["red"][0], ours["red"], (0.95, 1)),
+        ("Different and different (N01-N04): lowest |compatibility| of strangers", "3.1, Figure 2", "05",
+         theirs["different and different"][0], ours["different and different"], (0, 0.3)),
+        ("No correspondence: correlation of similarity with compatibility over all pairs", "4", "05", printed, correlation, (-0.3, 0.3)),
+    ]  # fmt: skip
+    if comparable:
+        for fact, value in zip(
+            ("clean, lowest", "clean, highest", "vi, lowest", "vi, highest"), (clean_low, clean_high, vi_low, vi_high), strict=True
+        ):
+            name = fact.replace("vi", "visual intelligence").replace("clean", "clean accuracy")
+            rows.append((f"{name.capitalize()} of the networks", "3.1, Figure 1", "03", value, score[fact], (value - 0.03, value + 0.03)))
+    return table(rows)
+
+
+def paradox_r(compatibility, similarity):
+    """Return Pearson's r of similarity with compatibility over all pairs."""
+    upper = np.triu_indices(len(compatibility), 1)
+    return float(np.corrcoef(compatibility.to_numpy()[upper], similarity.to_numpy()[upper])[0, 1])
+
+
+def transplant_claims(transplants):
+    """Return the claims on transplants (notebook 06) from the table of `transplant.transplant_table`."""
+    rows = transplants.set_index("transplant")
+    recipient, single = rows.iloc[0], rows[rows["layers"] == 1].drop(index="dense alone")
+    best = single.loc[single["visual_intelligence"].idxmax()]
+    distortions = rows.columns[list(rows.columns).index("recovered_high") + 1 :]
+    improved = float((best[distortions] >= recipient[distortions]).sum())
+    gain = tuple(best[["visual_intelligence", "low", "high"]] - recipient["visual_intelligence"])
+    before, after = published.TEXT["transplant_one_layer"][0]
+    whole = tuple(rows.loc["all convs", ["recovered", "recovered_low", "recovered_high"]])
+    return table([
+        (f"One layer transplanted from child to parent raises visual intelligence (best of ours: {best.name})", "4.2", "06", after - before, gain, (1e-9, 1)),
+        ("Distortions that this layer does not make worse, of 8", "4.3", "06", 8.0, (improved,) * 3, (8, 8)),
+        ("All convolutions transplanted: share of the way from parent to child, the dense layer staying", "4.2", "06", 1.0, whole, (0.9, 1.1)),
+    ])  # fmt: skip

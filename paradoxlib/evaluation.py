@@ -1,0 +1,165 @@
+"""Evaluate networks under every condition: predictions first, then the many ways to score them.
+
+The noise of a condition comes from the study's seed and the condition alone, in blocks of a fixed size: the same noisy images for every
+network, device and batch size.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from paradoxlib import data, distortions, paths, training, weights
+
+BLOCK = 250  # images that are distorted and shown to all networks together
+NETWORKS = 32  # networks evaluated side by side; so many predictions are lost by a stop at most
+RESAMPLES = 1000
+
+
+@torch.inference_mode()
+def predict(model, images, device="cpu"):
+    """Return the logits (n, classes) of images, float (n, 3, h, w) in 0..1, as float32 on the CPU."""
+    model = model.to(device).eval()
+    parts = images.contiguous(memory_format=torch.channels_last).split(BLOCK)
+    return torch.cat([model(part.to(device)).float().cpu() for part in parts])
+
+
+def distorted(images, condition, seed=1, device="cpu"):
+    """Yield (indices, float images 0..1) of a data set under a condition (distortion, level), in blocks of 250."""
+    name, level = condition
+    noise = data.generator(seed, name, float(level))
+    for index, pixels, _ in data.batches(images, torch.arange(len(images)), BLOCK, device=device):
+        yield index, distortions.distort(pixels.float() / 255, name, level, noise)
+
+
+def predict_conditions(models, images, conditions, seed=1, device="cpu", text="evaluating"):
+    """Return the predicted classes of several networks under every condition.
+
+    Each block of distorted images is made once and shown to all networks; conditions that leave the images as they are are computed
+    once. Shows a bar in images, with rate and remaining time.
+
+    Parameters
+    ----------
+    models : dict
+        {network: Module}.
+    images : data.Images or data.ImageFiles
+        n test images.
+    conditions : list
+        [(distortion, level)], m of them.
+
+    Returns
+    -------
+    dict
+        {network: int16 tensor (m, n)}.
+    """
+    models = {name: model.to(device).eval() for name, model in models.items()}
+    result = {name: torch.empty(len(conditions), len(images), dtype=torch.int16) for name in models}
+    identity = [i for i, (name, level) in enumerate(conditions) if level == distortions.IDENTITY.get(name)]
+    work = [i for i in range(len(conditions)) if i not in identity[1:]]
+    with torch.inference_mode(), tqdm(desc=text, total=len(work) * len(images) * len(models), unit="image", unit_scale=True) as bar:
+        for i in work:
+            for index, block in distorted(images, conditions[i], seed, device):
+                block = block.contiguous(memory_format=torch.channels_last)
+                for name, model in models.items():
+                    result[name][i, index] = model(block).argmax(1).to("cpu", torch.int16)
+                bar.update(len(index) * len(models))
+    for i in identity[1:]:
+        for predicted in result.values():
+            predicted[i] = predicted[identity[0]]
+    return result
+
+
+def predictions(study):
+    """Return {network: int16 tensor (condition, image)} of a study; computed where not done, training first if need be."""
+    done, waiting = {}, []
+    for name in study.networks:
+        path, key = paths.predictions(study.name, name), study.prediction_key(name)
+        about = weights.read_about(path)
+        if about is not None and about.get("key") == key:
+            done[name] = weights.read(path)[0]["predictions"]
+        else:
+            waiting.append((name, path, key))
+    if waiting:
+        training.train_all(study)
+        images = study.images("test")
+    for start in range(0, len(waiting), NETWORKS):
+        part = waiting[start : start + NETWORKS]
+        models = {name: training.load_network(study, name) for name, _, _ in part}
+        text = f"evaluating {len(waiting)} networks of {study.name}"
+        predicted = predict_conditions(models, images, study.conditions, study.evaluation.seed, study.device, text)
+        for name, path, key in part:
+            weights.write(path, {"predictions": predicted[name]}, {"key": key})
+            done[name] = predicted[name]
+    return {name: done[name] for name in study.networks}
+
+
+def accuracy(predicted, labels, conditions):
+    """Return the tidy table (network, distortion, level, accuracy, n) of predictions {network: (condition, image)}; top-1, 0..1."""
+    rows = [
+        {"network": name, "distortion": distortion, "level": level, "accuracy": share, "n": len(labels)}
+        for name, classes in predicted.items()
+        for (distortion, level), share in zip(conditions, (classes == labels).double().mean(1).tolist(), strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def mean_accuracies(table):
+    """Return the mean accuracy over the levels of each distortion: (network, distortion), both in the table's order."""
+    means = table.groupby(["network", "distortion"], sort=False)["accuracy"].mean().unstack()
+    return means.loc[table["network"].unique(), table["distortion"].unique()].rename_axis(columns=None)
+
+
+def visual_intelligence(table, over="distortions"):
+    """Return the visual intelligence of each network, 0..1.
+
+    ``distortions``: the mean over the levels of a distortion, then the mean of the eight (the paper's); ``conditions``: the plain mean
+    over all conditions.
+    """
+    if over not in ("distortions", "conditions"):
+        raise ValueError(f"over is {over!r}: choose distortions or conditions")
+    if over == "distortions":
+        return mean_accuracies(table).mean(axis=1).rename("visual_intelligence")
+    return table.groupby("network", sort=False)["accuracy"].mean().rename("visual_intelligence")
+
+
+def clean_accuracy(table):
+    """Return each network's accuracy on the images as they are: that of full contrast."""
+    clean = table[(table["distortion"] == "contrast") & (table["level"] == 1)]
+    return clean.set_index("network")["accuracy"].rename("clean_accuracy")
+
+
+def agreement(predicted):
+    """Return the share of equal predictions of all pairs, over all conditions and images: (network, network), 0..1."""
+    names = list(predicted)
+    matrix = np.ones((len(names), len(names)))
+    for i, a in enumerate(names):
+        for j in range(i):
+            matrix[i, j] = matrix[j, i] = (predicted[a] == predicted[names[j]]).double().mean()
+    return pd.DataFrame(matrix, index=names, columns=names)
+
+
+def resampled_accuracy(predicted, labels, resamples=RESAMPLES, seed=0, real_first=False):
+    """Return accuracies of bootstrap samples of the test images: (resample, network, condition), float64.
+
+    All networks and conditions are scored on the same resampled images, so that their accuracies vary together. With `real_first`
+    the accuracies on the test images themselves stand before the samples.
+    """
+    correct = torch.stack([(classes == labels) for classes in predicted.values()]).double()
+    n = len(labels)
+    source = torch.Generator().manual_seed(seed)
+    result = [correct.mean(2)] if real_first else []
+    for _ in range(resamples):
+        counts = torch.bincount(torch.randint(n, (n,), generator=source), minlength=n).double()
+        result.append(correct @ counts / n)
+    return torch.stack(result)
+
+
+def predict_states(study, states, images, text="evaluating"):
+    """Return the predictions {name: (condition, image)} of state dicts of the study's architecture, under its conditions.
+
+    They are standardised as the networks of the study are.
+    """
+    first = training.load_network(study, next(iter(study.networks)))
+    mean, std = first.mean.flatten().tolist(), first.std.flatten().tolist()
+    models = {name: training.network_from(study, state, mean, std) for name, state in states.items()}
+    return predict_conditions(models, images, study.conditions, study.evaluation.seed, study.device, text)

@@ -1,0 +1,193 @@
+"""Arrays or tables in, Axes out: every function draws on the Axes it is given (or makes some), returns it and saves nothing."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+
+from paradoxlib import paths
+
+# The paper's colours in values that also differ in brightness: -1 yellow (similar yet different), 0 green, 1 red (different yet similar).
+PARADOX = LinearSegmentedColormap.from_list("paradox", ["#FFC20A", "#F3EFA8", "#3E9C78", "#D98A80", "#8B0A3C"])
+SCALES = {"difference": (PARADOX, -1, 1), "compatibility": ("PuOr", -1, 1), "similarity": ("cividis", 0, 1), "agreement": ("cividis", 0, 1)}
+COLOURS = {
+    "contrast": "#332288", "illuminant": "#E69F00", "blur": "#88CCEE", "gamma": "#AA4499", "salt_pepper": "#DDCC77",
+    "gaussian_noise": "#117733", "speckle_noise": "#44AA99", "poisson_noise": "#882255",
+}  # fmt: skip
+KIND_MARKS = {"as alike as they behave": ("#3E9C78", "o"), "similar yet different": ("#E0A800", "s"), "different yet similar": ("#8B0A3C", "^")}
+
+
+def use_style():
+    """Use the project's style sheet from here on."""
+    plt.style.use(paths.STYLE)
+
+
+def label(name):
+    """Return a distortion's name for people."""
+    return name.replace("salt_pepper", "salt & pepper").replace("_", " ")
+
+
+def matrix(frame, scale, title="", ax=None, annotate=None):
+    """Draw a matrix (network, network) in the colours of its kind.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Square; its diagonal is left blank, as in the paper.
+    scale : str
+        ``difference``, ``compatibility``, ``similarity`` or ``agreement``.
+    annotate : bool, optional
+        Print the values in the cells; by default up to 25 networks.
+    """
+    colours, low, high = SCALES[scale]
+    values = frame.to_numpy(dtype=float, copy=True)
+    np.fill_diagonal(values, np.nan)
+    n = len(values)
+    ax = ax or plt.subplots(figsize=(max(4.5, 0.42 * n + 1.6), max(3.8, 0.42 * n + 0.8)))[1]
+    image = ax.imshow(values, cmap=colours, vmin=low, vmax=high)
+    ax.spines[:].set_visible(False)
+    if n <= 60:
+        ax.set_xticks(range(n), frame.columns, rotation=90)
+        ax.set_yticks(range(n), frame.index)
+    else:
+        ax.set(xlabel="network", ylabel="network")
+    ax.tick_params(length=0)
+    if annotate if annotate is not None else n <= 25:
+        for (i, j), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                red, green, blue, _ = image.cmap(image.norm(value))
+                ink = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+                text = f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.0f}"
+                ax.text(j, i, text.replace("-.00", ".00"), ha="center", va="center", color=ink, fontsize=7)
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label=scale)
+    ax.set_title(title)
+    return ax
+
+
+def stacked_bars(means, title="", ax=None):
+    """Draw mean accuracies (network, distortion) as bars whose height is the visual intelligence (the paper's Figures 1 and 4)."""
+    ax = ax or plt.subplots(figsize=(max(7, 0.4 * len(means) + 3), 4.4))[1]
+    bottom = np.zeros(len(means))
+    for name in means.columns:
+        part = means[name] / means.shape[1]
+        ax.bar(means.index, part, bottom=bottom, color=COLOURS.get(name), label=label(name), width=0.85, edgecolor="white", linewidth=0.4)
+        bottom += part.to_numpy()
+    for x, height in enumerate(bottom):
+        ax.text(x, height + 0.01, f"{height:.2f}", ha="center", fontsize=8)
+    ax.set(ylabel="visual intelligence (mean accuracy)", ylim=(0, 1.05), title=title)
+    ax.tick_params(axis="x", rotation=90 if len(means) > 10 else 0)
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def accuracy_curves(table, highlight=(), title="", axes=None):
+    """Draw accuracy against level, a panel for each distortion; highlighted networks in colour, the others grey."""
+    names = list(dict.fromkeys(table["distortion"]))
+    if axes is None:
+        axes = plt.subplots(2, 4, figsize=(11, 5), sharey=True)[1]
+    for ax, name in zip(axes.flat, names, strict=False):
+        part = table[table["distortion"] == name].pivot_table("accuracy", "level", "network", sort=False).sort_index()
+        for network in part.columns:
+            if network not in highlight:
+                ax.plot(range(len(part)), part[network], color="#BBBBBB", linewidth=0.9, marker=".", zorder=1)
+        for i, network in enumerate(highlight):
+            ax.plot(range(len(part)), part[network], color=f"C{i}", marker="o", markersize=4, label=network, zorder=2)
+        ax.set_xticks(range(len(part)), [f"{level:g}" for level in part.index], rotation=45)
+        ax.set_title(label(name))
+        ax.set_ylim(0, 1.02)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("accuracy")
+    if highlight:
+        axes.flat[-1].legend(loc="lower right")
+    axes.flat[0].figure.suptitle(title)
+    return axes
+
+
+def history(table, title="", axes=None):
+    """Draw training loss and accuracy per epoch, a line for each network."""
+    if axes is None:
+        axes = plt.subplots(1, 2, figsize=(10, 3.8))[1]
+    for ax, column in zip(axes, ("loss", "accuracy"), strict=True):
+        for i, (name, part) in enumerate(table.groupby("network", sort=False)):
+            ax.plot(part["epoch"], part[column], color=f"C{i % 8}", marker=".", linestyle="-" if i < 8 else "--", label=name)
+        ax.set(xlabel="epoch", ylabel=f"training {column}")
+    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + table["network"].nunique() // 13)
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def image_grid(images, rows, columns, title="", axes=None):
+    """Draw images (row, column, 3, h, w), 0..1, with names of rows; `columns` names each image (row, column)."""
+    n, m = len(rows), max(len(row) for row in columns)
+    if axes is None:
+        axes = plt.subplots(n, m, figsize=(1.15 * m + 1.2, 1.3 * n + 0.5), squeeze=False)[1]
+    for i, row in enumerate(rows):
+        for j in range(m):
+            ax = axes[i, j]
+            ax.axis("off")
+            if j < len(columns[i]):
+                ax.imshow(images[i][j].permute(1, 2, 0))
+                ax.set_title(columns[i][j], fontsize=8, loc="center", fontweight="normal")
+        axes[i, 0].text(-0.12, 0.5, row, transform=axes[i, 0].transAxes, ha="right", va="center", fontsize=9)
+    axes[0, 0].figure.suptitle(title)
+    return axes
+
+
+def kernels(state_kernels, title="", axes=None):
+    """Draw first-layer kernels (n, 3, h, w), each stretched to 0..1."""
+    n = len(state_kernels)
+    if axes is None:
+        axes = plt.subplots(1, n, figsize=(0.7 * n, 1.2), squeeze=False)[1][0]
+    for ax, kernel in zip(axes, state_kernels, strict=True):
+        ax.imshow(((kernel - kernel.min()) / (kernel.max() - kernel.min())).permute(1, 2, 0))
+        ax.axis("off")
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def layer_profile(mean, sd, chance=None, title="", ax=None, name=None):
+    """Draw mean +- 1 SD of the kernels' correlation at each layer (the paper's Figure 5)."""
+    ax = ax or plt.subplots(figsize=(max(7, 0.2 * len(mean) + 2), 4))[1]
+    ax.errorbar(range(len(mean)), mean, yerr=sd, fmt="o-", markersize=4, linewidth=1, capsize=2, label=name)
+    if chance is not None:
+        ax.axhline(chance, color="black", linestyle=":", linewidth=1)
+        ax.text(len(mean) - 1, chance, "chance level", ha="right", va="bottom", fontsize=8)
+    ax.set_xticks(range(len(mean)), mean.index, rotation=90, fontsize=8 if len(mean) < 30 else 6)
+    ax.set(ylabel="kernel correlation, mean ± 1 SD", title=title)
+    ax.grid(axis="y")
+    return ax
+
+
+def pair_scatter(pairs, chance=None, title="", ax=None):
+    """Draw every pair's similarity against its compatibility, marked by its kind, with the chance level of similarity."""
+    ax = ax or plt.subplots(figsize=(7, 4.6))[1]
+    many = len(pairs) > 400
+    for name, (colour, mark) in KIND_MARKS.items():
+        part = pairs[pairs["kind"] == name]
+        if not many and part["low"].notna().all():
+            errors = np.clip([part["compatibility"] - part["low"], part["high"] - part["compatibility"]], 0, None)
+            ax.errorbar(part["similarity"], part["compatibility"], yerr=errors, fmt="none", ecolor=colour, alpha=0.5, linewidth=1)
+        ax.scatter(
+            part["similarity"], part["compatibility"], 30 if not many else 3, color=colour, marker=mark, alpha=0.8, label=f"{name} ({len(part)})"
+        )
+    if chance is not None:
+        ax.axvline(chance, color="black", linestyle=":", linewidth=1, label=f"chance level of similarity ({chance:.3f})")
+    ax.set(xlabel="similarity (aligned kernel correlation)", ylabel="compatibility", xlim=(0, 1.03), title=title)
+    ax.grid()
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    return ax
+
+
+def bars(values, low=None, high=None, marks=None, title="", ylabel="", ax=None):
+    """Draw a value for each row of a series with its interval; `marks` draws labelled horizontal lines {label: value}."""
+    ax = ax or plt.subplots(figsize=(max(7, 0.3 * len(values) + 2), 4.4))[1]
+    errors = None if low is None else np.clip([values - low, high - values], 0, None)
+    ax.errorbar(range(len(values)), values, yerr=errors, fmt="o", markersize=5, capsize=3, linewidth=1)
+    for i, (name, value) in enumerate((marks or {}).items()):
+        ax.axhline(value, color=f"C{i + 1}", linestyle="--", linewidth=1.2, label=name)
+    if marks:
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    ax.set_xticks(range(len(values)), values.index, rotation=90, fontsize=8)
+    ax.set(ylabel=ylabel, title=title)
+    ax.grid(axis="y")
+    return ax

@@ -1,0 +1,44 @@
+"""The paper's numbers, each with where it stands (arXiv 1903.04772)."""
+
+import pandas as pd
+
+from paradoxlib import paths
+
+DATA, ARCHITECTURE = "cifar10", "resnet20"  # of the first experiment
+
+# Printed matrices, two decimals, blank diagonal: what each shows, of which networks. Figures 8 and 11 print 2 and 3 again.
+MATRICES = {
+    "fig6": "compatibility of 20 ResNet20 on CIFAR-10",
+    "fig7": "similarity of 20 ResNet20 on CIFAR-10",
+    "fig2": "difference of 20 ResNet20 on CIFAR-10",
+    "fig9": "compatibility of 12 ResNet50 on ImageNet",
+    "fig10": "similarity of 12 ResNet50 on ImageNet",
+    "fig3": "difference of 12 ResNet50 on ImageNet",
+}
+
+# Numbers that only the text states, with their section.
+TEXT = {
+    "clean_accuracy": ((0.88, 0.92), "3.1, ResNet20 on CIFAR-10"),
+    "visual_intelligence": ((0.59, 0.85), "3.1, ResNet20 on CIFAR-10"),
+    "visual_intelligence_N12_N13": ((0.84, 0.84), "3.1"),
+    "imagenet_clean_accuracy": ((0.69, 0.73), "3.2, ResNet50 on ImageNet"),
+    "imagenet_visual_intelligence": ((0.53, 0.65), "3.2, ResNet50 on ImageNet"),
+    "transplant_one_layer": ((0.53, 0.55), "4.2, res3c_branch2c of N1-All into N1: visual intelligence before and after"),
+    "networks": (329, "1.3, ResNet20: 104 from scratch and 225 fine-tuned"),
+    "pairs": (53_956, "1.3"),
+}
+
+
+def matrix(figure):
+    """Return a printed matrix (network, network) with nan on the diagonal; `figure` is a key of `MATRICES`."""
+    if figure not in MATRICES:
+        raise ValueError(f"unknown figure {figure!r}: the paper prints the matrices {', '.join(MATRICES)}")
+    return pd.read_csv(paths.PUBLISHED / f"{figure}.csv", index_col=0)
+
+
+def families(similarity, threshold=0.985):
+    """Return the families that a similarity matrix shows: {network: first network that is at least `threshold` similar}.
+
+    The printed matrices have two decimals, so .985 stands for their .99.
+    """
+    return {name: next((o for o in similarity.index if o == name or similarity.loc[name, o] >= threshold), name) for name in similarity.index}

@@ -1,0 +1,159 @@
+"""Run the notebooks of a study through papermill: parameters checked first, finished ones skipped, a list of what was made."""
+
+import hashlib
+import json
+import time
+from difflib import get_close_matches
+
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+
+from paradoxlib import paths, tables, training
+from paradoxlib import study as studies
+
+LAST = "00"  # the summary reads what the others make
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook that stopped with an error."""
+
+
+def notebooks(chosen=()):
+    """Return the notebooks in the order in which they run: by number, the summary (00) last.
+
+    `chosen` names some of them by number or by name; an unknown one is a ValueError.
+    """
+    found = sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if not found:
+        raise FileNotFoundError(f"there are no notebooks in {paths.NOTEBOOKS}: run from a clone of the repository, or set PARADOX_HOME to one")
+    for name in chosen:
+        if not any(matches(path, name) for path in found):
+            raise ValueError(f"unknown notebook {name!r}: choose of {', '.join(path.stem for path in found)}")
+    wanted = [path for path in found if not chosen or any(matches(path, name) for name in chosen)]
+    return sorted(wanted, key=lambda path: (path.name.startswith(LAST), path.name))
+
+
+def matches(path, name):
+    """Say whether a notebook is meant by a number, a stem or a file name."""
+    return name in (path.name, path.stem, path.stem.split("_")[0])
+
+
+def check_parameters(notebook, parameters):
+    """Raise ValueError for a parameter that a notebook does not have, or of another type (papermill alone would only warn)."""
+    known = papermill.inspect_notebook(str(notebook))
+    for name, value in parameters.items():
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f": did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"unknown parameter {name!r}{hint} ({notebook.name} has {', '.join(known)})")
+        default = json.loads(known[name]["default"].replace("'", '"').replace("True", "true").replace("False", "false"))
+        if type(value) is not type(default):
+            raise ValueError(f"parameter {name} is {value!r}: {notebook.name} needs a value like {default!r}")
+
+
+def run(study_name, chosen=(), parameters=None, refresh=False, echo=print):
+    """Run a study's notebooks; what is done is not done again.
+
+    Parameters
+    ----------
+    study_name : str
+        A study's name or YAML file.
+    chosen : sequence of str
+        Numbers or names of notebooks; all where empty.
+    parameters : dict
+        Of the notebooks, beside ``study`` and ``recompute``.
+    refresh : bool
+        Forget what was trained and computed for this study on this machine and start anew.
+
+    Raises
+    ------
+    ValueError
+        For an unknown study, notebook or parameter, or bad data, before anything runs.
+    NotebookFailed
+        Where a notebook stops with an error; what was done stays done.
+    """
+    wanted = notebooks(chosen)
+    parameters = {**(parameters or {}), "study_name": str(study_name), "recompute": True}
+    for notebook in wanted:
+        check_parameters(notebook, parameters)
+    session = {name: parameters[name] for name in ("data_root", "device", "workers") if name in parameters}
+    study = studies.load(study_name, recompute=True, **session)
+    if refresh:
+        forget(study)
+    times = {}
+    for notebook in wanted:
+        key, target = notebook_key(notebook, study, parameters), paths.executed(study.name, notebook.name)
+        if is_done(target, key):
+            echo(f"{notebook.stem}: done before")
+            continue
+        echo(f"{notebook.stem}: running")
+        begun = time.time()
+        execute(notebook, target, key, study, parameters)
+        times[notebook.stem] = round(time.time() - begun, 1)
+    if times:
+        record(study, times)
+    made = sorted(path for path in paths.figures(study.name).glob("*") if path.suffix in (".png", ".svg", ".csv", ".json"))
+    echo(f"\n{paths.figures(study.name).relative_to(paths.HOME)}: {len(made)} files")
+    for path in made:
+        echo(f"  {path.name}")
+    for name, seconds in times.items():
+        echo(f"{name}: {seconds:.0f} s")
+    echo(f"all notebooks: {sum(times.values()):.0f} s; executed copies in {target.parent.relative_to(paths.HOME)}")
+
+
+def execute(notebook, target, key, study, parameters):
+    """Execute one notebook; its executed copy takes its place only when it ended without an error."""
+    before = {path: path.stat().st_mtime_ns for path in paths.figures(study.name).glob("*")}
+    failed = target.with_name(f"{target.stem}.failed.ipynb")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(notebook, failed, parameters, kernel_name="python3", progress_bar=False, cwd=paths.HOME)
+    except PapermillExecutionError as error:
+        raise NotebookFailed(f"{notebook.name} failed in cell {error.cell_index}: {error.ename}: {error.evalue} (see {failed})") from None
+    document = nbformat.read(failed, 4)
+    made = [path.name for path in paths.figures(study.name).glob("*") if before.get(path) != path.stat().st_mtime_ns]
+    document.metadata["paradox"] = {"key": key, "made": sorted(made)}
+    with paths.atomic(target) as temporary:
+        nbformat.write(document, temporary)
+    failed.unlink()
+
+
+def notebook_key(notebook, study, parameters):
+    """Return the key of an executed notebook: its source, the package's source, the study and the parameters."""
+    cells = [cell["source"] for cell in json.loads(notebook.read_text())["cells"]]
+    package = [path.read_text() for path in sorted(paths.PACKAGE.glob("*.py"))]
+    digest = hashlib.sha256(json.dumps([cells, package, study.table_key("notebook"), sorted(parameters.items())]).encode())
+    return digest.hexdigest()[:16]
+
+
+def is_done(target, key):
+    """Say whether a notebook was executed to its end by the same sources and settings, and what it made is still there."""
+    try:
+        mark = json.loads(target.read_text())["metadata"].get("paradox", {})
+    except (FileNotFoundError, ValueError, KeyError):
+        return False
+    figures = paths.figures(target.parent.parent.name)
+    return mark.get("key") == key and all((figures / name).is_file() for name in mark["made"])
+
+
+def forget(study):
+    """Delete what was trained and computed for a study on this machine."""
+    for name in study.networks:
+        for path in (paths.weights(study.name, name), paths.checkpoint(study.name, name), paths.predictions(study.name, name)):
+            path.unlink(missing_ok=True)
+    for folder in (paths.computed(study.name, "").parent, paths.executed(study.name, "").parent):
+        for path in folder.glob("*"):
+            path.unlink()
+
+
+def record(study, times):
+    """Write how a study's results came to be into its provenance.json."""
+    facts = {"study": study.title, "hardware": tables.hardware(), "versions": tables.versions(), "notebook_seconds": times}
+    images = {split: study.images(split) for split in ("train", "test")}
+    facts["data"] = {
+        split: {"source": part.source, "count": len(part), "sha256": part.fingerprint(), "classes": len(part.classes)}
+        for split, part in images.items()
+    }
+    facts["training"] = training.rates(study).round(2).to_dict("records")
+    tables.write_provenance(study, facts)

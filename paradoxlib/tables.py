@@ -1,0 +1,99 @@
+"""Tables, figures and provenance on disk: written whole or not at all, read where the same settings made them.
+
+A table is a CSV whose first line, a comment, holds the key of its settings; pandas reads it with ``comment="#"``.
+"""
+
+import json
+import platform
+import shutil
+from importlib.metadata import version
+
+import pandas as pd
+import torch
+
+from paradoxlib import paths
+
+MARK = "# settings "
+
+
+def write(path, table, key):
+    """Write a table and the key of its settings."""
+    with paths.atomic(path) as temporary, temporary.open("w") as file:
+        file.write(f"{MARK}{key}\n")
+        table.to_csv(file, index=table.index.name is not None or not isinstance(table.index, pd.RangeIndex))
+
+
+def read(path, key=None):
+    """Return a table, or None where it is not there or was made by other settings than those of the key."""
+    try:
+        with path.open() as file:
+            if key is not None and file.readline().rstrip() != f"{MARK}{key}":
+                return None
+        return pd.read_csv(path, comment="#")
+    except FileNotFoundError:
+        return None
+
+
+def result(study, name, compute, *what):
+    """Return a table of a study: read where the same settings made it, else computed, kept and published.
+
+    Looked for in runs/ (computed on this machine) and then, unless the session recomputes, in figures/ (what the repository holds).
+    """
+    key, computed, published = study.table_key(name, *what), paths.computed(study.name, name), paths.figures(study.name) / f"{name}.csv"
+    table = read(computed, key)
+    if table is None and not study.session.recompute:
+        table = read(published, key)
+        if table is not None:
+            return table
+    if table is None:
+        write(computed, compute(), key)
+        table = read(computed)
+    if not published.is_file() or published.read_bytes() != computed.read_bytes():
+        with paths.atomic(published) as temporary:
+            shutil.copy(computed, temporary)
+    return table
+
+
+def matrix(study, name, compute, *what):
+    """Return a square table of a study (network, network); see `result`."""
+    table = result(study, name, lambda: compute().rename_axis("network").reset_index(), *what)
+    return table.set_index("network").rename_axis(None)
+
+
+def save_figure(study, figure, name, table):
+    """Write a figure as PNG and SVG, and what it shows as CSV, to figures/<study>/.
+
+    Where the session shows committed results, a figure whose numbers are the same is left alone.
+    """
+    folder, key = paths.figures(study.name), study.table_key(name)
+    targets = [folder / f"{name}.{kind}" for kind in ("csv", "png", "svg")]
+    fresh = folder / f".{name}.fresh.csv"
+    write(fresh, table, key)
+    same = all(path.is_file() for path in targets) and targets[0].read_bytes() == fresh.read_bytes()
+    fresh.replace(targets[0])
+    if same and not study.session.recompute:
+        return
+    for path in targets[1:]:
+        with paths.atomic(path) as temporary:
+            figure.savefig(temporary, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
+
+
+def hardware():
+    """Return what this machine is: processor kind, cores, accelerator."""
+    import os
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count(), "accelerator": gpu}
+
+
+def versions():
+    """Return the versions of Python and of the libraries that results depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in ("torch", "numpy", "scipy", "pandas", "paradoxlib")}
+
+
+def write_provenance(study, facts):
+    """Merge facts on how a study's results came to be into figures/<study>/provenance.json."""
+    path = paths.figures(study.name) / "provenance.json"
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    with paths.atomic(path) as temporary:
+        temporary.write_text(json.dumps(known | facts, indent=1, sort_keys=True) + "\n")

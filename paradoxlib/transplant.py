@@ -1,0 +1,109 @@
+"""Weight transplanting: copy layers of one network into another (paper, section 4.2). Pure functions of state dicts."""
+
+import numpy as np
+import pandas as pd
+
+from paradoxlib import evaluation, models, paradox, training
+
+PARTS = ("kernel", "bias", "batch_norm")
+
+
+def convolutions(state):
+    """Return the names of a state's convolutions, in its order."""
+    return [name.removesuffix(".weight") for name, value in state.items() if name.endswith(".weight") and value.dim() == 4]
+
+
+def entries(state, layer, parts):
+    """Return the entries of a state that belong to parts of a layer; a projection without batch norm has none for that part."""
+    found = []
+    if "kernel" in parts:
+        found += [f"{layer}.weight"]
+    if "bias" in parts:
+        found += [f"{layer}.bias"]
+    if "batch_norm" in parts:
+        found += [name for name in state if name.startswith(models.batch_norm_name(layer) + ".")]
+    return [name for name in found if name in state]
+
+
+def transplant(recipient, donor, layers, parts=("kernel", "bias")):
+    """Return a new state: the recipient's with parts of some layers taken from the donor, at the same index.
+
+    Parameters
+    ----------
+    recipient, donor : dict
+        State dicts of one architecture; neither is changed.
+    layers : iterable of str
+        Names of convolutions, or ``fc`` for the dense layer.
+    parts : iterable of str
+        Of `PARTS`: ``kernel`` (a layer's weights), ``bias``, ``batch_norm`` (scale, shift and running statistics of the batch norm that
+        follows the layer).
+
+    Raises
+    ------
+    ValueError
+        For networks of different architectures, an unknown layer (it names the nearest) or part, or a choice that copies nothing.
+    """
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        raise ValueError(f"unknown part {unknown[0]!r}: choose of {', '.join(PARTS)}")
+    for name in [*recipient, *donor]:
+        if name not in donor or name not in recipient or donor[name].shape != recipient[name].shape:
+            raise ValueError(f"networks of different architectures: {name!r} is not in both with one shape")
+    known = [*convolutions(recipient), "fc"]
+    result = {name: value.clone() for name, value in recipient.items()}
+    copied = 0
+    for layer in layers:
+        if layer not in known:
+            raise models.unknown_layer(layer, known)
+        for name in entries(recipient, layer, parts):
+            result[name] = donor[name].clone()
+            copied += 1
+    if not copied:
+        raise ValueError(f"nothing to copy: no layer of {list(layers)} has a part of {list(parts)}")
+    return result
+
+
+def plan(state):
+    """Return the transplants of notebook 06: {name: (layers, parts)}: each convolution alone, and the groups the paper speaks of."""
+    convs = convolutions(state)
+    return {layer: ([layer], ("kernel", "bias")) for layer in convs} | {
+        "all convs": (convs, ("kernel", "bias")),
+        "all convs, kernels alone": (convs, ("kernel",)),
+        "all convs and batch norms": (convs, PARTS),
+        "batch norms alone": (convs, ("batch_norm",)),
+        "dense alone": (["fc"], ("kernel", "bias")),
+    }
+
+
+def evaluate_plan(study, recipient, donor):
+    """Return what each transplant of `plan` from donor to recipient does, evaluated on the study's transplant images.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for the recipient, the donor and each transplant: ``layers`` and ``values`` copied, ``visual_intelligence`` with its bootstrap
+        interval ``low``, ``high``; ``recovered``, the share of the way from recipient to donor, with its interval; and the accuracy
+        under each distortion.
+    """
+    nets = {name: training.load_network(study, name) for name in (recipient, donor)}
+    states = {name: net.state_dict() for name, net in nets.items()}
+    made, sizes = dict(states), {recipient: (0, 0), donor: (0, 0)}
+    for name, (layers, parts) in plan(states[recipient]).items():
+        made[name] = transplant(states[recipient], states[donor], layers, parts)
+        copied = [entry for layer in layers for entry in entries(states[recipient], layer, parts)]
+        sizes[name] = len(layers), sum(states[recipient][entry].numel() for entry in copied)
+    images = study.images("test").first(study.transplants.images)
+    predicted = evaluation.predict_states(study, made, images, f"transplants from {donor} to {recipient}")
+    table = evaluation.accuracy(predicted, images.labels, study.conditions)
+    means, vi = evaluation.mean_accuracies(table), evaluation.visual_intelligence(table)
+    samples = paradox.distortion_means(evaluation.resampled_accuracy(predicted, images.labels), study.conditions).mean(-1)
+    rows = []
+    for i, name in enumerate(made):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            way = (samples[:, i] - samples[:, 0]) / (samples[:, 1] - samples[:, 0])
+        row = {"transplant": name, "layers": sizes[name][0], "values": sizes[name][1], "visual_intelligence": vi[name]}
+        row["low"], row["high"] = np.quantile(samples[:, i], [0.025, 0.975])
+        row["recovered"] = (vi[name] - vi[recipient]) / (vi[donor] - vi[recipient])
+        row["recovered_low"], row["recovered_high"] = np.nanquantile(way, [0.025, 0.975])
+        rows.append(row | means.loc[name].to_dict())
+    return pd.DataFrame(rows)
