@@ -18,7 +18,7 @@ def list_studies():
     for name in studies.names():
         study = studies.load(name)
         trained = sum(training.is_trained(study, network) for network in study.networks)
-        n, done = len(study.networks), len(list(paths.executed(name, "").parent.glob("[0-9]*.ipynb")))
+        n, done = len(study.networks), len(list(paths.executed(name, "").glob("[0-9]*.ipynb")))
         tables = len(list(paths.figures(name).glob("*.csv")))
         typer.echo(
             f"{name:17} {n:4} {study.model.architecture} on {study.data.name}, {n * (n - 1) // 2:,} pairs: "

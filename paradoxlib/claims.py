@@ -99,28 +99,40 @@ def claims(pairs, samples, conditions, correlation, comparable):
     (clean_low, clean_high), (vi_low, vi_high) = published.TEXT["clean_accuracy"][0], published.TEXT["visual_intelligence"][0]
     printed = paradox_r(published.matrix("fig6"), published.matrix("fig7"))
     rows = [
-        ("Spread of visual intelligence over spread of clean accuracy: distortions separate networks", "3.1", "03",
-         (vi_high - vi_low) / (clean_high - clean_low), score["spread"], (1, math.inf)),
-        ("Largest gap on one distortion between networks of equal visual intelligence (.02): one score hides two behaviours", "3.1", "03",
-         math.nan, score["same score"], (0.05, 1)),
-        ("Lowest similarity within a family", "3.1, Figure 7", "04", theirs["family"][0], ours["family"], (ALIKE, 1)),
-        ("Mean similarity between families", "3.1, Figure 7", "04", theirs["strangers"][0], ours["strangers"], (-1, 0.3)),
-        ("Similar and alike (N16-N17): highest compatibility of nearly identical networks", "3.1, Figure 2", "05",
-         theirs["alike and alike"][0], ours["alike and alike"], (0.95, 1)),
-        ("Similar yet different (N14-N16): lowest |compatibility| of nearly identical networks", "3.1, Figure 2", "05",
-         theirs["yellow"][0], ours["yellow"], (0, 0.3)),
-        ("Different yet similar (N01-N10): highest compatibility of strangers", "3.1, Figure 2", "05",
-         theirs["red"][0], ours["red"], (0.95, 1)),
-        ("Different and different (N01-N04): lowest |compatibility| of strangers", "3.1, Figure 2", "05",
-         theirs["different and different"][0], ours["different and different"], (0, 0.3)),
-        ("No correspondence: correlation of similarity with compatibility over all pairs", "4", "05", printed, correlation, (-0.3, 0.3)),
+        ("Spread of visual intelligence over spread of clean accuracy: distortions separate networks",
+         "3.1", "03_evaluate_under_distortions", (vi_high - vi_low) / (clean_high - clean_low), score["spread"], (1, math.inf)),
+        ("Largest gap on one distortion between networks of equal visual intelligence (within .02): one score hides two behaviours",
+         "3.1", "03_evaluate_under_distortions", math.nan, score["same score"], (0.05, 1)),
+        ("Lowest similarity within a family",
+         "3.1, Figure 7", "04_measure_kernel_similarity", theirs["family"][0], ours["family"], (ALIKE, 1)),
+        ("Mean similarity between families",
+         "3.1, Figure 7", "04_measure_kernel_similarity", theirs["strangers"][0], ours["strangers"], (-1, 0.3)),
+        ("Similar and alike (N16-N17): highest compatibility of nearly identical networks",
+         "3.1, Figure 2", "05_build_paradox_matrices", theirs["alike and alike"][0], ours["alike and alike"], (0.95, 1)),
+        ("Similar yet different (N14-N16): lowest |compatibility| of nearly identical networks",
+         "3.1, Figure 2", "05_build_paradox_matrices", theirs["yellow"][0], ours["yellow"], (0, 0.3)),
+        ("Different yet similar (N01-N10): highest compatibility of strangers",
+         "3.1, Figure 2", "05_build_paradox_matrices", theirs["red"][0], ours["red"], (0.95, 1)),
+        ("Different and different (N01-N04): lowest |compatibility| of strangers",
+         "3.1, Figure 2", "05_build_paradox_matrices", theirs["different and different"][0], ours["different and different"], (0, 0.3)),
+        ("No correspondence: correlation of similarity with compatibility over all pairs",
+         "4", "05_build_paradox_matrices", printed, correlation, (-0.3, 0.3)),
     ]  # fmt: skip
     if comparable:
         for fact, value in zip(
             ("clean, lowest", "clean, highest", "vi, lowest", "vi, highest"), (clean_low, clean_high, vi_low, vi_high), strict=True
         ):
             name = fact.replace("vi", "visual intelligence").replace("clean", "clean accuracy")
-            rows.append((f"{name.capitalize()} of the networks", "3.1, Figure 1", "03", value, score[fact], (value - 0.03, value + 0.03)))
+            rows.append(
+                (
+                    f"{name.capitalize()} of the networks",
+                    "3.1, Figure 1",
+                    "03_evaluate_under_distortions",
+                    value,
+                    score[fact],
+                    (value - 0.03, value + 0.03),
+                )
+            )
     return table(rows)
 
 
@@ -140,8 +152,11 @@ def transplant_claims(transplants):
     gain = tuple(best[["visual_intelligence", "low", "high"]] - recipient["visual_intelligence"])
     before, after = published.TEXT["transplant_one_layer"][0]
     whole = tuple(rows.loc["all convs", ["recovered", "recovered_low", "recovered_high"]])
+    where = "06_transplant_weights"
     return table([
-        (f"One layer transplanted from child to parent raises visual intelligence (best of ours: {best.name})", "4.2", "06", after - before, gain, (1e-9, 1)),
-        ("Distortions that this layer does not make worse, of 8", "4.3", "06", 8.0, (improved,) * 3, (8, 8)),
-        ("All convolutions transplanted: share of the way from parent to child, the dense layer staying", "4.2", "06", 1.0, whole, (0.9, 1.1)),
+        (f"One layer transplanted from child to parent: gain in visual intelligence (best of ours: {best.name})",
+         "4.2", where, after - before, gain, (1e-9, 1)),
+        ("Distortions that this layer does not make worse, of 8", "4.3", where, 8.0, (improved,) * 3, (8, 8)),
+        ("All convolutions transplanted, the dense layer staying: share of the way from parent to child",
+         "4.2", where, 1.0, whole, (0.9, 1.1)),
     ])  # fmt: skip

@@ -78,7 +78,7 @@ def layer_names(name):
 
 def batch_norm_name(layer):
     """Return the name of the batch norm that follows a convolution (``res3c_branch2c`` -> ``bn3c_branch2c``)."""
-    return "bn_conv1" if layer == "conv1" else layer.replace("res", "bn", 1)
+    return "bn" + layer.removeprefix("res") if layer.startswith("res") else f"bn_{layer}"
 
 
 def count_values(model):

@@ -191,3 +191,20 @@ def bars(values, low=None, high=None, marks=None, title="", ylabel="", ax=None):
     ax.set(ylabel=ylabel, title=title)
     ax.grid(axis="y")
     return ax
+
+
+def profiles(means, couples, text, title="", axes=None):
+    """Draw pairs' mean accuracies (network, distortion), a panel for each couple {name: (a, b)} with its line of text."""
+    if axes is None:
+        axes = plt.subplots(1, len(couples), figsize=(5.5 * len(couples), 4.2), sharey=True, squeeze=False)[1][0]
+    for ax, (name, couple) in zip(axes, couples.items(), strict=True):
+        for i, network in enumerate(couple):
+            ax.plot(range(means.shape[1]), means.loc[network], color=f"C{i}", marker="os"[i], label=network)
+        ax.set_xticks(range(means.shape[1]), map(label, means.columns), rotation=40, ha="right")
+        ax.set_title(f"{name}\n{text[name]}")
+        ax.set_ylim(0, 1.02)
+        ax.grid(axis="y")
+        ax.legend(loc="lower right")
+    axes[0].set_ylabel("mean accuracy over the levels")
+    axes[0].figure.suptitle(title)
+    return axes

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from difflib import get_close_matches
+from pathlib import Path
 
 import nbformat
 import papermill
@@ -73,12 +74,17 @@ def run(study_name, chosen=(), parameters=None, refresh=False, echo=print):
     NotebookFailed
         Where a notebook stops with an error; what was done stays done.
     """
+    if Path(study_name).suffix in (".yaml", ".yml"):
+        study_name = Path(study_name).resolve()  # the notebooks run in another folder
     wanted = notebooks(chosen)
-    parameters = {**(parameters or {}), "study_name": str(study_name), "recompute": True}
+    parameters = {"recompute": True, **(parameters or {}), "study_name": str(study_name)}
     for notebook in wanted:
         check_parameters(notebook, parameters)
     session = {name: parameters[name] for name in ("data_root", "device", "workers") if name in parameters}
-    study = studies.load(study_name, recompute=True, **session)
+    study = studies.load(study_name, recompute=parameters["recompute"], **session)
+    images = {}
+    if study.session.recompute:  # a device or data that are missing are said now
+        images = {split: study.images(split) for split in ("train", "test") if study.device}
     if refresh:
         forget(study)
     times = {}
@@ -91,8 +97,8 @@ def run(study_name, chosen=(), parameters=None, refresh=False, echo=print):
         begun = time.time()
         execute(notebook, target, key, study, parameters)
         times[notebook.stem] = round(time.time() - begun, 1)
-    if times:
-        record(study, times)
+    if times and images:
+        record(study, images, times)
     made = sorted(path for path in paths.figures(study.name).glob("*") if path.suffix in (".png", ".svg", ".csv", ".json"))
     echo(f"\n{paths.figures(study.name).relative_to(paths.HOME)}: {len(made)} files")
     for path in made:
@@ -142,15 +148,14 @@ def forget(study):
     for name in study.networks:
         for path in (paths.weights(study.name, name), paths.checkpoint(study.name, name), paths.predictions(study.name, name)):
             path.unlink(missing_ok=True)
-    for folder in (paths.computed(study.name, "").parent, paths.executed(study.name, "").parent):
+    for folder in (paths.computed(study.name, "").parent, paths.executed(study.name, "")):
         for path in folder.glob("*"):
             path.unlink()
 
 
-def record(study, times):
+def record(study, images, times):
     """Write how a study's results came to be into its provenance.json."""
     facts = {"study": study.title, "hardware": tables.hardware(), "versions": tables.versions(), "notebook_seconds": times}
-    images = {split: study.images(split) for split in ("train", "test")}
     facts["data"] = {
         split: {"source": part.source, "count": len(part), "sha256": part.fingerprint(), "classes": len(part.classes)}
         for split, part in images.items()

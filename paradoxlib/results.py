@@ -70,7 +70,7 @@ def pairs(study):
 def transplant_pair(study):
     """Return (parent, child): the two that behave least alike, of all parents and children."""
     related = pairs(study).query("relation == 'parent and child'")
-    pair = related.loc[related["compatibility"].idxmin()]
+    pair = related.sort_values("compatibility").iloc[0]
     return (pair["a"], pair["b"]) if study.networks[pair["b"]].parent == pair["a"] else (pair["b"], pair["a"])
 
 

@@ -6,6 +6,7 @@ those of its ancestors, make its key: results that carry the same key were made 
 
 import hashlib
 import json
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -66,6 +67,15 @@ class Network(Strict):
     distortions: tuple[DistortionName, ...] = ()
     distortions_per_image: int = Field(1, ge=1, le=8)
     noise_amount: float = Field(0.1, gt=0, le=1)
+
+    def rate_at(self, step, steps_per_epoch):
+        """Return Adam's learning rate at a step."""
+        rate = self.learning_rate / (1 + self.decay * step)
+        if self.schedule == "cosine":
+            return rate * (1 + math.cos(math.pi * step / (self.epochs * steps_per_epoch))) / 2
+        if self.schedule == "step":
+            return rate * 0.1 ** sum(step // steps_per_epoch >= share * self.epochs for share in self.milestones)
+        return rate
 
 
 class Evaluation(Strict):

@@ -60,6 +60,11 @@ def matrix(study, name, compute, *what):
     return table.set_index("network").rename_axis(None)
 
 
+def publish(study, name, table):
+    """Write a table that a notebook made to figures/<study>/."""
+    write(paths.figures(study.name) / f"{name}.csv", table, study.table_key(name))
+
+
 def save_figure(study, figure, name, table):
     """Write a figure as PNG and SVG, and what it shows as CSV, to figures/<study>/.
 

@@ -175,7 +175,7 @@ class Training:
         source = data.generator(settings.seed, "step", self.step, device=self.device)
         images = augment(pixels, self.study.data, settings, source)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(settings, self.step, self.steps_per_epoch)
+            group["lr"] = settings.rate_at(self.step, self.steps_per_epoch)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits = self.model(images.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.float(), labels)
@@ -190,7 +190,7 @@ class Training:
     def end_epoch(self, epoch):
         """Add a row to the history; a loss that is not finite ends the training."""
         loss, correct, count = self.sums.tolist()
-        rate = learning_rate(self.settings, self.step - 1, self.steps_per_epoch)
+        rate = self.settings.rate_at(self.step - 1, self.steps_per_epoch)
         if not math.isfinite(loss):
             raise Diverged(f"network {self.name} of study {self.study.name} diverged in epoch {epoch + 1}: lower its learning rate ({rate:g})")
         self.history.append({"epoch": epoch + 1, "loss": loss / count, "accuracy": correct / count, "learning_rate": rate})
@@ -200,7 +200,8 @@ class Training:
         """Say for the progress bar how many images were seen."""
         path = paths.progress(self.study.name, self.name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(str(images_seen(self.step, self.steps_per_epoch, self.settings, len(self.images))))
+        epoch, offset = divmod(self.step, self.steps_per_epoch)
+        path.write_text(str(epoch * len(self.images) + offset * self.settings.batch_size))
         return now
 
     def save(self, now):
@@ -251,22 +252,6 @@ def augment(pixels, standard, settings, source):
     if settings.distortions:
         images = distortions.distort_randomly(images, settings.distortions, settings.distortions_per_image, settings.noise_amount, source)
     return images
-
-
-def learning_rate(settings, step, steps_per_epoch):
-    """Return Adam's learning rate at a step: decay per iteration, times the schedule over the epochs."""
-    rate = settings.learning_rate / (1 + settings.decay * step)
-    if settings.schedule == "cosine":
-        return rate * (1 + math.cos(math.pi * step / (settings.epochs * steps_per_epoch))) / 2
-    if settings.schedule == "step":
-        return rate * 0.1 ** sum(step // steps_per_epoch >= share * settings.epochs for share in settings.milestones)
-    return rate
-
-
-def images_seen(step, steps_per_epoch, settings, count):
-    """Return how many images a training has seen after so many steps."""
-    epoch, offset = divmod(step, steps_per_epoch)
-    return epoch * count + min(offset * settings.batch_size, count)
 
 
 def device_name(device):

@@ -75,6 +75,12 @@ def plan(state):
     }
 
 
+def share_of_way(value, start, end):
+    """Return how far a value is on the way from start to end: 0 at the start, 1 at the end; nan where the two are equal."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.equal(start, end), np.nan, np.subtract(value, start) / np.subtract(end, start))[()]
+
+
 def evaluate_plan(study, recipient, donor):
     """Return what each transplant of `plan` from donor to recipient does, evaluated on the study's transplant images.
 
@@ -99,11 +105,10 @@ def evaluate_plan(study, recipient, donor):
     samples = paradox.distortion_means(evaluation.resampled_accuracy(predicted, images.labels), study.conditions).mean(-1)
     rows = []
     for i, name in enumerate(made):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            way = (samples[:, i] - samples[:, 0]) / (samples[:, 1] - samples[:, 0])
+        way = share_of_way(samples[:, i], samples[:, 0], samples[:, 1])
         row = {"transplant": name, "layers": sizes[name][0], "values": sizes[name][1], "visual_intelligence": vi[name]}
         row["low"], row["high"] = np.quantile(samples[:, i], [0.025, 0.975])
-        row["recovered"] = (vi[name] - vi[recipient]) / (vi[donor] - vi[recipient])
-        row["recovered_low"], row["recovered_high"] = np.nanquantile(way, [0.025, 0.975])
+        row["recovered"] = share_of_way(vi[name], vi[recipient], vi[donor])
+        row["recovered_low"], row["recovered_high"] = np.quantile(way, [0.025, 0.975])
         rows.append(row | means.loc[name].to_dict())
     return pd.DataFrame(rows)

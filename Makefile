@@ -1,0 +1,31 @@
+# make figures [STUDY=demo]   every figure and table of a study, from nothing; a second call does nothing that is done
+# make test                   unit tests, and every notebook as a test
+# make lab                    JupyterLab on the notebooks
+# make notebooks              run the notebooks in place, to store their outputs
+# Each sets up .venv by itself where it is missing.
+
+PYTHON ?= python3
+STUDY ?= demo
+BIN := .venv/bin
+
+figures: .venv/installed
+	$(BIN)/paradox run "$(STUDY)"
+
+test: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/pytest tests
+	$(BIN)/pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
+
+lab: .venv/installed
+	$(BIN)/jupyter lab notebooks
+
+notebooks: .venv/installed
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.PHONY: figures test lab notebooks

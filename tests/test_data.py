@@ -1,0 +1,152 @@
+"""Data sets in every form: embedded, archive, folder in memory, folder streamed; and what is wrong with bad ones."""
+
+import hashlib
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from paradoxlib import data, paths
+
+
+def make_folder(root, size=(40, 32), splits=("train", "test"), classes=("cat", "dog"), count=3, suffix="png"):
+    """Write a folder of images, each filled with noise."""
+    source = np.random.default_rng(0)
+    for split in splits:
+        for label in classes:
+            folder = root / split / label
+            folder.mkdir(parents=True)
+            for i in range(count):
+                Image.fromarray(source.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).save(folder / f"{i:04}.{suffix}")
+    return root
+
+
+def test_digits_are_embedded_and_always_the_same():
+    train, test = data.load("digits", "train"), data.load("digits", "test")
+    assert train.pixels.shape == (1297, 3, 32, 32) and test.pixels.shape == (500, 3, 32, 32)
+    assert train.pixels.dtype == torch.uint8 and train.labels.dtype == torch.int64
+    assert data.load("digits", "test").fingerprint() == test.fingerprint() != train.fingerprint()
+    assert len(set(test.labels.tolist())) == 10
+    both = torch.cat([train.pixels, test.pixels]).flatten(1)
+    assert len(both.unique(dim=0)) == 1797
+
+
+def test_a_folder_of_small_images_is_held_in_memory_and_cached(home, tmp_path, monkeypatch):
+    folder = make_folder(tmp_path / "own", size=(32, 32))
+    images = data.load(f"folder:{folder}", "train", size=32)
+    assert isinstance(images, data.Images) and images.pixels.shape == (6, 3, 32, 32) and images.classes == ("cat", "dog")
+    pixels = {tuple(np.asarray(Image.open(f)).ravel()) for f in folder.glob("train/*/*")}
+    assert {tuple(image.permute(1, 2, 0).numpy().ravel()) for image in images.pixels} == pixels
+    monkeypatch.setattr(data, "decode", None)  # the second time nothing is decoded
+    assert torch.equal(data.load(f"folder:{folder}", "train", size=32).pixels, images.pixels)
+
+
+def test_a_changed_folder_is_decoded_anew_and_a_damaged_cache_is_not_read(home, tmp_path):
+    folder = make_folder(tmp_path / "own", size=(32, 32))
+    before = data.load(f"folder:{folder}", "train", size=32)
+    cache = next((home / "runs" / "cache").iterdir())
+    cache.write_bytes(cache.read_bytes()[:100])
+    assert torch.equal(data.load(f"folder:{folder}", "train", size=32).pixels, before.pixels)
+    Image.new("RGB", (32, 32), "red").save(folder / "train" / "cat" / "0000.png")
+    assert not torch.equal(data.load(f"folder:{folder}", "train", size=32).pixels, before.pixels)
+
+
+def test_cifar10_is_a_folder_where_there_is_one(home, tmp_path):
+    make_folder(tmp_path / "cifar10", size=(32, 32))
+    assert len(data.load("cifar10", "test", root=tmp_path)) == 6
+
+
+def fake_archive(root, monkeypatch):
+    """Write an archive laid out as CIFAR-10's, and let torchvision take its checksums for the right ones."""
+    from torchvision.datasets import CIFAR10
+
+    folder = root / CIFAR10.base_folder
+    folder.mkdir()
+    sums = {}
+    batches = {name: {"data": np.full((4, 3072), i, np.uint8), "labels": [0, 1, 1, 0]} for i, name in enumerate(("data_batch_1", "test_batch"))}
+    for name, content in {**batches, "batches.meta": {"label_names": ["cat", "dog"]}}.items():
+        (folder / name).write_bytes(pickle.dumps(content))
+        sums[name] = hashlib.md5((folder / name).read_bytes()).hexdigest()
+    monkeypatch.setattr(CIFAR10, "train_list", [("data_batch_1", sums["data_batch_1"])])
+    monkeypatch.setattr(CIFAR10, "test_list", [("test_batch", sums["test_batch"])])
+    monkeypatch.setattr(CIFAR10, "meta", {"filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"]})
+    monkeypatch.setattr(CIFAR10, "url", (root / "nowhere.tar.gz").as_uri())
+    return folder
+
+
+def test_cifar10_is_torchvision_s_archive_otherwise(tmp_path, monkeypatch):
+    fake_archive(tmp_path, monkeypatch)
+    images = data.load("cifar10", "test", root=tmp_path)
+    assert images.pixels.shape == (4, 3, 32, 32) and (images.pixels == 1).all()
+    assert images.labels.tolist() == [0, 1, 1, 0] and images.classes == ("cat", "dog")
+
+
+def test_an_altered_archive_is_not_read(tmp_path, monkeypatch):
+    folder = fake_archive(tmp_path, monkeypatch)
+    (folder / "test_batch").write_bytes(b"something else")
+    with pytest.raises(FileNotFoundError, match="downloading it failed"):
+        data.load("cifar10", "test", root=tmp_path)
+
+
+def test_large_images_are_streamed_as_crops(tmp_path):
+    folder = make_folder(tmp_path / "imagenet", size=(300, 260), splits=("train", "val"), suffix="jpg")
+    images = data.load("imagenet", "test", root=tmp_path)
+    assert isinstance(images, data.ImageFiles) and images.size == 224
+    index, pixels, labels = next(data.batches(images, torch.tensor([4, 1, 0]), 3))
+    assert pixels.shape == (3, 3, 224, 224) and pixels.dtype == torch.uint8
+    assert index.tolist() == [4, 1, 0] and torch.equal(labels, images.labels[index])
+    expected = Image.open(images.files[4]).convert("RGB").resize((258, 224), Image.BILINEAR).crop((17, 0, 241, 224))
+    assert abs(pixels[0].permute(1, 2, 0).double() - torch.from_numpy(np.array(expected)).double()).mean() < 1
+    train = data.load("imagenet", "train", root=tmp_path)
+    crops = [next(data.batches(train, torch.tensor([0]), 1, seed=seed))[1] for seed in (1, 1, 2)]
+    assert torch.equal(crops[0], crops[1]) and not torch.equal(crops[0], crops[2])
+    assert folder.is_dir()
+
+
+def test_every_kind_of_image_becomes_rgb(tmp_path):
+    folder = make_folder(tmp_path / "own", size=(30, 50), count=1)
+    for mode, suffix in (("L", "jpg"), ("CMYK", "jpg"), ("RGBA", "png"), ("P", "png")):
+        Image.new(mode, (50, 40)).save(folder / "train" / "cat" / f"{mode}.{suffix}")
+    images = data.load(f"folder:{folder}", "train", size=72)
+    (_, pixels, _), *_ = data.batches(images, torch.arange(len(images)), len(images))
+    assert pixels.shape == (6, 3, 72, 72)
+
+
+def test_a_picture_cut_short_is_named(tmp_path):
+    folder = make_folder(tmp_path / "own", size=(90, 90), count=1, suffix="jpg")
+    victim = folder / "train" / "dog" / "0000.jpg"
+    victim.write_bytes(victim.read_bytes()[:400])
+    images = data.load(f"folder:{folder}", "train", size=72)
+    with pytest.raises(ValueError, match=r"dog/0000.jpg cannot be read as an image"):
+        list(data.batches(images, torch.arange(2), 2))
+
+
+@pytest.mark.parametrize(("name", "text"), [("mnist", "unknown data set 'mnist'"), ("digits", "unknown split 'validation'")])
+def test_unknown_names_are_refused(name, text):
+    with pytest.raises(ValueError, match=text):
+        data.load(name, "validation" if name == "digits" else "test")
+
+
+def test_folders_without_images_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder test or val"):
+        data.load(f"folder:{tmp_path}", "test")
+    (tmp_path / "test").mkdir()
+    with pytest.raises(ValueError, match="no usable classes"):
+        data.load(f"folder:{tmp_path}", "test")
+    (tmp_path / "test" / "cat").mkdir()
+    with pytest.raises(ValueError, match="no usable classes"):
+        data.load(f"folder:{tmp_path}", "test")
+
+
+def test_statistics_are_those_of_the_pixels():
+    images = data.load("digits", "train")
+    mean, std = data.statistics(images)
+    values = images.pixels.double().transpose(0, 1).flatten(1) / 255
+    assert np.allclose(mean, values.mean(1)) and np.allclose(std, values.std(1, correction=0))
+
+
+def test_no_room_on_disk_is_said(tmp_path):
+    with pytest.raises(OSError, match="no room on disk for the test"):
+        paths.require_space(tmp_path / "not" / "there", 1e18, "the test")

@@ -1,0 +1,121 @@
+"""Compatibility, difference and kinds of pair; the published matrices; the claims and their verdicts."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paradoxlib import claims, distortions, paradox, published
+
+
+@pytest.fixture
+def accuracies():
+    """(network, condition) of four networks: b is a, c is a upside down, d is noise."""
+    source = np.random.default_rng(0)
+    a = source.random(34)
+    return np.stack([a, a, 1 - a, source.random(34)])
+
+
+def tidy(accuracies):
+    rows = [
+        {"network": name, "distortion": distortion, "level": level, "accuracy": value}
+        for name, row in zip("abcd", accuracies, strict=True)
+        for (distortion, level), value in zip(distortions.conditions(), row, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("over", ["distortions", "conditions"])
+def test_compatibility(accuracies, over):
+    matrix = paradox.compatibility(tidy(accuracies), over)
+    assert matrix.loc["a", "b"] == pytest.approx(1) and matrix.loc["a", "c"] == pytest.approx(-1)
+    assert np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 1)
+    values = accuracies if over == "conditions" else paradox.distortion_means(accuracies, distortions.conditions())
+    assert np.allclose(matrix, np.corrcoef(values))
+    with pytest.raises(ValueError, match="choose distortions or conditions"):
+        paradox.compatibility(tidy(accuracies), "levels")
+
+
+def test_intervals_contain_the_value_and_shrink_without_noise(accuracies):
+    still = np.repeat(accuracies[None], 20, 0)
+    low, high = paradox.compatibility_intervals(still, distortions.conditions())
+    assert np.allclose(low, high)
+    moving = still + np.random.default_rng(1).normal(0, 0.05, still.shape)
+    low, high = paradox.compatibility_intervals(moving, distortions.conditions())
+    assert low[0, 3] < high[0, 3] and (low <= high).all()
+
+
+def test_published_difference_is_the_absolute_one():
+    for compatible, similar, difference in (("fig6", "fig7", "fig2"), ("fig9", "fig10", "fig3")):
+        c, s, d = (published.matrix(name) for name in (compatible, similar, difference))
+        assert (paradox.difference(c, s) - d).abs().max().max() <= 0.011
+        assert (c - s - d).abs().max().max() > 0.1
+
+
+def test_published_matrices():
+    for name, caption in published.MATRICES.items():
+        matrix = published.matrix(name)
+        n = 20 if "ResNet20" in caption else 12
+        assert matrix.shape == (n, n) and (matrix.index == matrix.columns).all() and np.isnan(np.diag(matrix)).all()
+    with pytest.raises(ValueError, match="unknown figure 'fig1'"):
+        published.matrix("fig1")
+    assert claims.paradox_r(published.matrix("fig6"), published.matrix("fig7")) == pytest.approx(0.016, abs=5e-4)
+
+
+def test_published_facts_are_those_the_text_names():
+    facts = claims.pair_facts(claims.published_pairs())
+    assert facts["yellow"][0] == 0.0  # N14 and N16
+    assert published.matrix("fig6").loc["N01", "N10"] == 0.99 and facts["red"][0] == 1.0  # N01 and N16, N04 and N06
+    assert facts["alike and alike"][0] == 0.99 and facts["family"][0] == 0.99  # N16 and N17
+
+
+@pytest.mark.parametrize(("difference", "expected"), [(0.0, 0), (0.25, 0), (-0.26, 1), (-1, 1), (0.26, 2)])
+def test_kinds(difference, expected):
+    assert paradox.kind(difference) == paradox.KINDS[expected]
+
+
+def test_relations():
+    parents = {"a": None, "b": "a", "c": "a", "d": None, "e": "b"}
+    assert paradox.relation("a", "b", parents) == paradox.relation("b", "a", parents) == "parent and child"
+    assert paradox.relation("b", "c", parents) == paradox.relation("a", "e", parents) == "same family"
+    assert paradox.relation("a", "d", parents) == "strangers"
+
+
+def test_correlation_interval():
+    source = np.random.default_rng(0)
+    similar = pd.DataFrame(source.random((12, 12)))
+    similar = (similar + similar.T) / 2
+    r, low, high = paradox.correlation_interval(similar, similar)
+    assert r == pytest.approx(1) and low == pytest.approx(1)
+    other = pd.DataFrame(source.random((12, 12)))
+    r, low, high = paradox.correlation_interval((other + other.T) / 2, similar)
+    assert low < 0 < high and low < r < high
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [((0.96, 1), "holds"), ((0.5, 0.9), "fails"), ((0.9, 0.97), "open"), ((math.nan, math.nan), "no such pair")],
+)
+def test_verdicts(interval, expected):
+    assert claims.verdict(*interval, 0.95, 1) == expected
+
+
+def test_claims_of_a_made_up_population(accuracies):
+    names = list("abcd")
+    parents = {"a": None, "b": "a", "c": None, "d": None}
+    similarity = pd.DataFrame(0.13, names, names)
+    similarity.loc["a", "b"] = similarity.loc["b", "a"] = 0.999
+    source = np.random.default_rng(2)
+    samples = np.clip(accuracies + source.normal(0, 0.01, (200, *accuracies.shape)), 0, 1)
+    samples[0] = accuracies
+    conditions = distortions.conditions()
+    bounds = paradox.compatibility_intervals(samples, conditions)
+    pairs = paradox.pair_table(paradox.compatibility(tidy(accuracies)), similarity, bounds, similarity, parents)
+    table = claims.claims(pairs, samples, conditions, (0.0, -0.1, 0.1), comparable=True).set_index("statement")
+    assert len(table) == 13
+    verdicts = {text.split(":")[0]: verdict for text, verdict in table["verdict"].items()}
+    assert verdicts["Similar and alike (N16-N17)"] == "holds"
+    assert verdicts["Similar yet different (N14-N16)"] == "fails"
+    assert verdicts["Mean similarity between families"] == "holds"
+    assert verdicts["No correspondence"] == "holds"

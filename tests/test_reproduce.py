@@ -1,0 +1,92 @@
+"""The runner checks parameters first, skips what is done, and leaves nothing half done."""
+
+import json
+
+import nbformat
+import pytest
+from conftest import tiny_file
+from nbformat.v4 import new_code_cell, new_notebook
+
+from paradoxlib import paths, reproduce
+
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+
+
+@pytest.fixture
+def notebooks(home, monkeypatch):
+    """Two small notebooks in place of the real ones; the second fails where asked to."""
+    folder = home / "notebooks"
+    folder.mkdir()
+    monkeypatch.setattr(paths, "NOTEBOOKS", folder)
+    parameters = new_code_cell('study_name = "demo"\ndata_root = ""\nrecompute = False\nfail = False', metadata={"tags": ["parameters"]})
+    target = paths.figures("tiny")
+    make = f"import pathlib\np = pathlib.Path({str(target)!r})\np.mkdir(parents=True, exist_ok=True)\n"
+    for number in ("00_last", "01_first"):
+        cells = [parameters, new_code_cell(make + f"(p / '{number}.csv').write_text(study_name)"), new_code_cell("assert not fail, 'as asked'")]
+        nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / f"{number}.ipynb")
+    return folder
+
+
+@pytest.fixture
+def run(home, notebooks):
+    study = str(tiny_file(home))
+    lines = []
+
+    def call(*args, **kwargs):
+        lines.clear()
+        reproduce.run(study, *args, echo=lines.append, **kwargs)
+        return "\n".join(lines)
+
+    return call
+
+
+def test_runs_in_order_the_summary_last_then_skips_what_is_done(run):
+    report = run()
+    assert report.index("01_first: running") < report.index("00_last: running")
+    assert "00_last.csv" in report and "all notebooks:" in report
+    assert run().count("done before") == 2
+    (paths.figures("tiny") / "01_first.csv").unlink()
+    assert "01_first: running" in run()
+    facts = json.loads((paths.figures("tiny") / "provenance.json").read_text())
+    assert facts["data"]["train"]["count"] == 48 and facts["versions"]["torch"]
+
+
+def test_a_failed_notebook_is_named_and_not_taken_for_done(run):
+    with pytest.raises(reproduce.NotebookFailed, match=r"01_first.ipynb failed in cell \d+: AssertionError: as asked"):
+        run(parameters={"fail": True})
+    assert not paths.executed("tiny", "01_first.ipynb").exists()
+    assert "01_first: running" in run(["01"])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "parameters", "text"),
+    [
+        ([], {"data_rot": ""}, r"unknown parameter 'data_rot': did you mean 'data_root'\?"),
+        ([], {"fail": "yes"}, r"parameter fail is 'yes'"),
+        (["07"], {}, r"unknown notebook '07': choose of 00_last, 01_first"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_runs(run, home, chosen, parameters, text):
+    with pytest.raises(ValueError, match=text):
+        run(chosen, parameters)
+    assert not (home / "runs").exists()
+
+
+def test_an_edited_notebook_runs_again(run, notebooks):
+    run(["01"])
+    path = notebooks / "01_first.ipynb"
+    path.write_text(path.read_text().replace("as asked", "as it was asked"))
+    assert "01_first: running" in run(["01"])
+
+
+def test_refresh_forgets(run, home):
+    run()
+    kept = [paths.weights("tiny", "A"), paths.predictions("tiny", "A"), paths.computed("tiny", "accuracy"), paths.checkpoint("tiny", "A")]
+    for path in kept:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match="unknown parameter"):
+        run(parameters={"colour": 1}, refresh=True)
+    assert all(path.exists() for path in kept)  # a refused call forgets nothing
+    assert run(refresh=True).count("running") == 2
+    assert not any(path.exists() for path in kept)

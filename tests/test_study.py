@@ -1,0 +1,102 @@
+"""Studies are those of the paper, and a bad file is refused in one sentence that names the file and the key."""
+
+import pytest
+from conftest import TINY, tiny_file
+
+from paradoxlib import published
+from paradoxlib import study as studies
+
+
+@pytest.mark.parametrize(
+    ("name", "networks", "founders", "pairs"),
+    [("demo", 8, 3, 28), ("cifar10-20", 20, 9, 190), ("cifar10", 329, 104, 53_956), ("cifar10-resnet50", 12, 2, 66), ("imagenet", 20, 10, 190)],
+)
+def test_sizes(name, networks, founders, pairs):
+    study = studies.load(name)
+    n = len(study.networks)
+    assert (n, len(study.families), n * (n - 1) // 2) == (networks, founders, pairs)
+    assert sum(network.parent is not None for network in study.networks.values()) == networks - founders
+    assert len(study.conditions) == 34
+
+
+def test_all_five_studies_are_there():
+    assert studies.names() == ["cifar10", "cifar10-20", "cifar10-resnet50", "demo", "imagenet"]
+
+
+def test_the_twenty_have_the_families_of_figure_7():
+    study = studies.load("cifar10-20")
+    assert study.family_of == published.families(published.matrix("fig7"))
+
+
+@pytest.mark.parametrize(("name", "figure"), [("cifar10-20", "fig7"), ("cifar10-resnet50", "fig10")])
+def test_networks_are_named_as_in_the_paper(name, figure):
+    assert list(studies.load(name).networks) == list(published.matrix(figure).index)
+
+
+@pytest.mark.parametrize("name", studies.names())
+def test_children_differ_from_their_parent_by_distortions_and_seed_alone(name):
+    study = studies.load(name)
+    for child in study.networks.values():
+        if child.parent:
+            parent = study.networks[child.parent]
+            fine_tuning = {"parent", "seed", "distortions", "distortions_per_image", "noise_amount", "epochs", "learning_rate", "schedule"}
+            assert child.model_dump(exclude=fine_tuning) == parent.model_dump(exclude=fine_tuning)
+            assert child.learning_rate <= 3e-5
+
+
+def test_keys_change_with_what_a_network_depends_on_and_nothing_else(tmp_path):
+    base = studies.load(tiny_file(tmp_path))
+    assert base.network_key("A") != base.network_key("C")
+    slower = studies.load(tiny_file(tmp_path, TINY.replace("epochs: 2", "epochs: 3")))
+    assert slower.network_key("A") != base.network_key("A") and slower.network_key("B") != base.network_key("B")
+    other = studies.load(tiny_file(tmp_path, TINY.replace("C: {seed: 3}", "C: {seed: 4}").replace("title: three", "title: 3")))
+    assert other.network_key("B") == base.network_key("B") and other.table_key() != base.table_key()
+    elsewhere = studies.load(tiny_file(tmp_path), data_root="anywhere", workers=3, recompute=True)
+    assert elsewhere.table_key("accuracy") == base.table_key("accuracy")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("seed: 3", "sed: 3", r"tiny.yaml: networks.C.seed: Field required|networks.C.sed"),
+        ("C: {seed: 3}", "C: {seed: 3, colour: red}", r"tiny.yaml: networks.C.colour: Extra inputs"),
+        ("C: {seed: 3}", "C: {seed: three}", r"tiny.yaml: networks.C.seed: Input should be a valid integer"),
+        ("C: {seed: 3}", "C: {seed: 3, parent: Z}", r"there is no network 'Z'"),
+        ("A: {seed: 1}", "A: {seed: 1, parent: B}", r"is a cycle"),
+        ("A: {seed: 1}", "A: {seed: 1, parent: A}", r"is a cycle"),
+        ("resnet20", "resnet21", r"tiny.yaml: model.architecture: Input should be"),
+        ("blur: [1.0]", "blur: [-1.0]", r"blur level -1 is out of range"),
+        ("blur: [1.0]", "fog: [1.0]", r"fog"),
+        ("distortions: [gaussian_noise, blur]", "distortions: [rain]", r"networks.B.distortions.0"),
+        ("C: {seed: 3}", "A: {seed: 3}", r"'A' stands twice"),
+        ("C: {seed: 3}", "C: 3", r"networks.C: a network is a mapping"),
+        ("epochs: 2", "epochs: 0", r"epochs: Input should be greater than or equal to 1"),
+        ("name: tiny", "name: ../tiny", r"tiny.yaml: name: String should match"),
+        ("title:", "- title:", r"tiny.yaml: "),
+        ("seed: 3", "seed: !!python/object/apply:os.getcwd []", r"could not determine a constructor"),
+    ],
+)
+def test_bad_files_are_refused(tmp_path, old, new, text):
+    assert old in TINY
+    with pytest.raises(ValueError, match=text) as caught:
+        studies.load(tiny_file(tmp_path, TINY.replace(old, new, 1)))
+    assert "tiny.yaml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_unknown_studies_networks_and_devices_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="unknown study 'cifar11': choose one of cifar10, "):
+        studies.load("cifar11")
+    with pytest.raises(FileNotFoundError, match="there is no study file"):
+        studies.load(tmp_path / "none.yaml")
+    with pytest.raises(ValueError, match="has no network 'N99'"):
+        studies.load("demo").network("N99")
+    with pytest.raises(ValueError, match="device 'abacus' cannot be used"):
+        _ = studies.load("demo", device="abacus").device
+
+
+def test_learning_rates():
+    network = studies.load("cifar10").networks["P001"]
+    decayed = [network.rate_at(step, 100) * (1 + network.decay * step) for step in (0, 1199, 1200, 1800, 2400)]
+    assert decayed == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.00001])
+    cosine = studies.load("demo").networks["N01"]
+    assert cosine.rate_at(0, 10) == cosine.learning_rate and cosine.rate_at(45, 10) == pytest.approx(cosine.learning_rate / 2)

@@ -1,0 +1,76 @@
+"""A transplant changes exactly what it names, and all of a donor makes the donor."""
+
+import pytest
+import torch
+
+from paradoxlib import data, evaluation, models, results, transplant
+
+
+@pytest.fixture
+def states():
+    """Two networks that differ in every tensor."""
+    made = [models.build("resnet20", generator=data.generator(seed)).state_dict() for seed in (1, 2)]
+    donor = {name: value + 0.01 for name, value in made[1].items()}
+    return made[0], donor
+
+
+@pytest.mark.parametrize("parts", [("kernel",), ("bias",), ("batch_norm",), ("kernel", "bias"), transplant.PARTS])
+@pytest.mark.parametrize("layers", [["conv1"], ["res3a_branch2b", "res4a_branch1"], ["fc"]])
+def test_exactly_what_is_named_changes(states, layers, parts):
+    recipient, donor = states
+    suffixes = {"kernel": ["weight"], "bias": ["bias"]}
+    named = {f"{layer}.{suffix}" for layer in layers for part in parts for suffix in suffixes.get(part, [])}
+    if "batch_norm" in parts:
+        named |= {f"{models.batch_norm_name(layer)}.{s}" for layer in layers for s in ("weight", "bias", "running_mean", "running_var")}
+    named &= set(recipient)
+    before = {name: value.clone() for name, value in recipient.items()}
+    if not named or (layers == ["fc"] and parts == ("batch_norm",)):
+        with pytest.raises(ValueError, match="nothing to copy"):
+            transplant.transplant(recipient, donor, layers, parts)
+        return
+    made = transplant.transplant(recipient, donor, layers, parts)
+    for name in recipient:
+        assert torch.equal(made[name], donor[name] if name in named else before[name]), name
+        assert torch.equal(recipient[name], before[name])
+    assert list(made) == list(recipient)
+
+
+def test_all_parts_of_all_layers_give_the_donor_s_predictions(states):
+    recipient, donor = states
+    made = transplant.transplant(recipient, donor, [*transplant.convolutions(recipient), "fc"], transplant.PARTS)
+    images = data.load("digits", "test").first(20).pixels.float() / 255
+    nets = [models.build("resnet20"), models.build("resnet20")]
+    for net, state in zip(nets, (made, donor), strict=True):
+        models.load_state(net, state)
+    assert torch.equal(*(evaluation.predict(net, images) for net in nets))
+
+
+def test_a_copy_is_a_copy(states):
+    recipient, donor = states
+    made = transplant.transplant(recipient, donor, ["conv1"])
+    made["conv1.weight"].zero_()
+    assert (donor["conv1.weight"] != 0).any()
+
+
+def test_bad_choices_are_refused(states):
+    recipient, donor = states
+    with pytest.raises(ValueError, match="unknown layer 'res3c_branch2': did you mean 'res3c_branch2"):
+        transplant.transplant(recipient, donor, ["res3c_branch2"])
+    with pytest.raises(ValueError, match="unknown part 'weights'"):
+        transplant.transplant(recipient, donor, ["conv1"], ["weights"])
+    with pytest.raises(ValueError, match="different architectures: 'fc.weight'"):
+        transplant.transplant(recipient, {**donor, "fc.weight": torch.zeros(3, 64)}, ["conv1"])
+
+
+def test_the_plan_covers_every_convolution_and_the_paper_s_groups(states):
+    plan = transplant.plan(states[0])
+    assert len(plan) == 21 + 5
+    assert {"all convs", "all convs and batch norms", "batch norms alone", "dense alone"} < set(plan)
+
+
+def test_the_table_of_a_study(tiny):
+    table = results.transplants(tiny).set_index("transplant")
+    assert list(table.index[:2]) == ["A", "B"] and len(table) == 2 + 26
+    assert table.loc["all convs", "layers"] == 21 and table.loc["conv1", "values"] == 448
+    assert (table["low"] <= table["visual_intelligence"] + 1e-9).all()
+    assert set(tiny.evaluation.grid) < set(table.columns)
