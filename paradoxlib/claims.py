@@ -157,6 +157,6 @@ def transplant_claims(transplants):
         (f"One layer transplanted from child to parent: gain in visual intelligence (best of ours: {best.name})",
          "4.2", where, after - before, gain, (1e-9, 1)),
         ("Distortions that this layer does not make worse, of 8", "4.3", where, 8.0, (improved,) * 3, (8, 8)),
-        ("All convolutions transplanted, the dense layer staying: share of the way from parent to child",
+        ("All convolutions transplanted, the dense layer staying: share of the way from the parent's behaviour to the child's",
          "4.2", where, 1.0, whole, (0.9, 1.1)),
     ])  # fmt: skip

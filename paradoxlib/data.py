@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader, Dataset
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from paradoxlib import paths
 

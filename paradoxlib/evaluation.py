@@ -7,7 +7,7 @@ network, device and batch size.
 import numpy as np
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from paradoxlib import data, distortions, paths, training, weights
 

@@ -6,8 +6,8 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from paradoxlib import paths
 
-# The paper's colours in values that also differ in brightness: -1 yellow (similar yet different), 0 green, 1 red (different yet similar).
-PARADOX = LinearSegmentedColormap.from_list("paradox", ["#FFC20A", "#F3EFA8", "#3E9C78", "#D98A80", "#8B0A3C"])
+# The paper's colours, told apart by their brightness too: -1 yellow (similar yet different), 0 pale green, 1 red (different yet similar).
+PARADOX = LinearSegmentedColormap.from_list("paradox", ["#E69F00", "#F5DD9B", "#D5EBDD", "#D07A8C", "#7F0A3A"])
 SCALES = {"difference": (PARADOX, -1, 1), "compatibility": ("PuOr", -1, 1), "similarity": ("cividis", 0, 1), "agreement": ("cividis", 0, 1)}
 COLOURS = {
     "contrast": "#332288", "illuminant": "#E69F00", "blur": "#88CCEE", "gamma": "#AA4499", "salt_pepper": "#DDCC77",
@@ -153,6 +153,7 @@ def layer_profile(mean, sd, chance=None, title="", ax=None, name=None):
         ax.axhline(chance, color="black", linestyle=":", linewidth=1)
         ax.text(len(mean) - 1, chance, "chance level", ha="right", va="bottom", fontsize=8)
     ax.set_xticks(range(len(mean)), mean.index, rotation=90, fontsize=8 if len(mean) < 30 else 6)
+    ax.ticklabel_format(axis="y", useOffset=False)
     ax.set(ylabel="kernel correlation, mean ± 1 SD", title=title)
     ax.grid(axis="y")
     return ax

@@ -75,10 +75,15 @@ def plan(state):
     }
 
 
-def share_of_way(value, start, end):
-    """Return how far a value is on the way from start to end: 0 at the start, 1 at the end; nan where the two are equal."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.equal(start, end), np.nan, np.subtract(value, start) / np.subtract(end, start))[()]
+def recovered(means):
+    """Return the share of the way from recipient to donor: 0 behaves like the recipient, 1 like the donor.
+
+    `means` are accuracies (..., network, distortion), the recipient's first, the donor's second. Each profile of accuracies is projected on the
+    line from the recipient's to the donor's; nan where the two are equal.
+    """
+    start, way = means[..., :1, :], means[..., 1:2, :] - means[..., :1, :]
+    length = (way**2).sum(-1)
+    return ((means - start) * way).sum(-1) / np.where(length > 0, length, np.nan)
 
 
 def evaluate_plan(study, recipient, donor):
@@ -88,7 +93,7 @@ def evaluate_plan(study, recipient, donor):
     -------
     pandas.DataFrame
         A row for the recipient, the donor and each transplant: ``layers`` and ``values`` copied, ``visual_intelligence`` with its bootstrap
-        interval ``low``, ``high``; ``recovered``, the share of the way from recipient to donor, with its interval; and the accuracy
+        interval ``low``, ``high``; ``recovered`` (see `recovered`) with its interval; and the accuracy
         under each distortion.
     """
     nets = {name: training.load_network(study, name) for name in (recipient, donor)}
@@ -101,14 +106,14 @@ def evaluate_plan(study, recipient, donor):
     images = study.images("test").first(study.transplants.images)
     predicted = evaluation.predict_states(study, made, images, f"transplants from {donor} to {recipient}")
     table = evaluation.accuracy(predicted, images.labels, study.conditions)
-    means, vi = evaluation.mean_accuracies(table), evaluation.visual_intelligence(table)
-    samples = paradox.distortion_means(evaluation.resampled_accuracy(predicted, images.labels), study.conditions).mean(-1)
+    means = evaluation.mean_accuracies(table)
+    samples = paradox.distortion_means(evaluation.resampled_accuracy(predicted, images.labels), study.conditions)
+    shares, sampled_shares = recovered(means.to_numpy()), recovered(samples)
     rows = []
     for i, name in enumerate(made):
-        way = share_of_way(samples[:, i], samples[:, 0], samples[:, 1])
-        row = {"transplant": name, "layers": sizes[name][0], "values": sizes[name][1], "visual_intelligence": vi[name]}
-        row["low"], row["high"] = np.quantile(samples[:, i], [0.025, 0.975])
-        row["recovered"] = share_of_way(vi[name], vi[recipient], vi[donor])
-        row["recovered_low"], row["recovered_high"] = np.quantile(way, [0.025, 0.975])
+        row = {"transplant": name, "layers": sizes[name][0], "values": sizes[name][1], "visual_intelligence": means.loc[name].mean()}
+        row["low"], row["high"] = np.quantile(samples[:, i].mean(-1), [0.025, 0.975])
+        row["recovered"] = shares[i]
+        row["recovered_low"], row["recovered_high"] = np.quantile(sampled_shares[:, i], [0.025, 0.975])
         rows.append(row | means.loc[name].to_dict())
     return pd.DataFrame(rows)

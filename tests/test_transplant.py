@@ -1,5 +1,6 @@
 """A transplant changes exactly what it names, and all of a donor makes the donor."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,6 +67,14 @@ def test_the_plan_covers_every_convolution_and_the_paper_s_groups(states):
     plan = transplant.plan(states[0])
     assert len(plan) == 21 + 5
     assert {"all convs", "all convs and batch norms", "batch norms alone", "dense alone"} < set(plan)
+
+
+def test_recovered_is_the_share_of_the_way_from_recipient_to_donor():
+    start, end = np.array([0.2, 0.4, 0.9]), np.array([0.5, 0.3, 0.9])
+    profiles = np.stack([start, end, (start + end) / 2, [0.2, 0.4, 1.0], 2 * end - start])
+    assert np.allclose(transplant.recovered(profiles), [0, 1, 0.5, 0, 2])
+    assert np.allclose(transplant.recovered(np.stack([profiles] * 3)), [[0, 1, 0.5, 0, 2]] * 3)
+    assert np.isnan(transplant.recovered(np.stack([start, start, end]))).all()
 
 
 def test_the_table_of_a_study(tiny):
