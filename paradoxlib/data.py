@@ -169,6 +169,10 @@ def load_folder(folder, split, size):
         listing = ImageFolder(place)
     except FileNotFoundError as error:
         raise ValueError(f"{place} has no usable classes: {str(error).splitlines()[0].rstrip('. ')}") from None
+    for other in (folder / part for part in ("train", "test", "val")):
+        if other.is_dir() and (found := sorted(entry.name for entry in other.iterdir() if entry.is_dir())) != listing.classes:
+            odd = sorted(set(found) ^ set(listing.classes))
+            raise ValueError(f"{place} and {other} do not have the same classes: {', '.join(odd[:5])} is not in both")
     order = torch.randperm(len(listing), generator=generator("order")).tolist()  # so that the first n images mix the classes
     files = tuple(listing.samples[i][0] for i in order)
     labels = torch.tensor([listing.samples[i][1] for i in order])

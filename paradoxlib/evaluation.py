@@ -4,6 +4,8 @@ The noise of a condition comes from the study's seed and the condition alone, in
 network, device and batch size.
 """
 
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import torch
@@ -12,7 +14,7 @@ from tqdm import tqdm
 from paradoxlib import data, distortions, paths, training, weights
 
 BLOCK = 250  # images that are distorted and shown to all networks together
-NETWORKS = 32  # networks evaluated side by side; so many predictions are lost by a stop at most
+NETWORKS = {"cpu": 2, "cuda": 32}  # evaluated side by side: on a GPU making the noise takes longest, on a CPU a stop should lose little
 RESAMPLES = 1000
 
 
@@ -56,7 +58,9 @@ def predict_conditions(models, images, conditions, seed=1, device="cpu", text="e
     result = {name: torch.empty(len(conditions), len(images), dtype=torch.int16) for name in models}
     identity = [i for i, (name, level) in enumerate(conditions) if level == distortions.IDENTITY.get(name)]
     work = [i for i in range(len(conditions)) if i not in identity[1:]]
-    with torch.inference_mode(), tqdm(desc=text, total=len(work) * len(images) * len(models), unit="image", unit_scale=True) as bar:
+    # single predictions count, so no TF32
+    exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if torch.device(device).type == "cuda" else nullcontext()
+    with exact, torch.inference_mode(), tqdm(desc=text, total=len(work) * len(images) * len(models), unit="image", unit_scale=True) as bar:
         for i in work:
             for index, block in distorted(images, conditions[i], seed, device):
                 block = block.contiguous(memory_format=torch.channels_last)
@@ -70,25 +74,29 @@ def predict_conditions(models, images, conditions, seed=1, device="cpu", text="e
 
 
 def predictions(study):
-    """Return {network: int16 tensor (condition, image)} of a study; computed where not done, training first if need be."""
-    done, waiting = {}, []
+    """Return {network: int16 tensor (condition, image)} of a study; computed where not done, training first if need be.
+
+    Predictions of other images than today's are not taken for done.
+    """
+    done, waiting, images = {}, [], study.images("test")
+    seen = images.fingerprint()
     for name in study.networks:
         path, key = paths.predictions(study.name, name), study.prediction_key(name)
         about = weights.read_about(path)
-        if about is not None and about.get("key") == key:
+        if about == {"key": key, "images": seen}:
             done[name] = weights.read(path)[0]["predictions"]
         else:
             waiting.append((name, path, key))
     if waiting:
         training.train_all(study)
-        images = study.images("test")
-    for start in range(0, len(waiting), NETWORKS):
-        part = waiting[start : start + NETWORKS]
+    together = NETWORKS.get(study.device.type, 2)
+    for start in range(0, len(waiting), together):
+        part = waiting[start : start + together]
         models = {name: training.load_network(study, name) for name, _, _ in part}
-        text = f"evaluating {len(waiting)} networks of {study.name}"
+        text = f"evaluating {study.name}, networks {start + 1} to {start + len(part)} of {len(waiting)}"
         predicted = predict_conditions(models, images, study.conditions, study.evaluation.seed, study.device, text)
         for name, path, key in part:
-            weights.write(path, {"predictions": predicted[name]}, {"key": key})
+            weights.write(path, {"predictions": predicted[name]}, {"key": key, "images": seen})
             done[name] = predicted[name]
     return {name: done[name] for name in study.networks}
 

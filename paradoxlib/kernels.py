@@ -28,7 +28,8 @@ from tqdm import tqdm
 from paradoxlib import models
 
 ALIGNMENTS = ("paper", "greedy", "optimal", "none")
-TILE = 32  # networks a side: the correlation matrices of 32 x 32 pairs are made by one product
+TILE = 32  # networks a side: the correlation matrices of 32 x 32 pairs are made by one product ...
+TILE_BYTES = 256e6  # ... where they fit
 
 
 class LayerSimilarity(NamedTuple):
@@ -81,7 +82,7 @@ def align(matrix, alignment="paper"):
     if alignment == "none":
         return matrix.diagonal(dim1=-2, dim2=-1)
     flat = matrix.reshape(-1, *matrix.shape[-2:])
-    aligned = align_in_order(flat) if alignment == "paper" else torch.stack([align_one(pair, alignment) for pair in flat])
+    aligned = {"paper": align_in_order, "greedy": align_greedily, "optimal": align_optimally}[alignment](flat)
     return aligned.view(matrix.shape[:-1])
 
 
@@ -98,21 +99,31 @@ def align_in_order(matrix):
     return scores
 
 
-def align_one(matrix, alignment):
-    """The greedy or the optimal alignment of one pair (n, n)."""
-    values = matrix.numpy()
-    scores = np.full(len(values), np.nan)
-    rows, columns = (np.isfinite(values).any(axis).nonzero()[0] for axis in (1, 0))  # without the constant kernels
-    known = values[np.ix_(rows, columns)]
-    if alignment == "optimal":
-        chosen, partners = linear_sum_assignment(known, maximize=True)
-        scores[rows[chosen]] = known[chosen, partners]
-        return torch.from_numpy(scores)
-    used = np.zeros(known.shape[1], dtype=bool)
-    for place in np.argsort(-known, axis=None, kind="stable"):
-        i, j = divmod(place, known.shape[1])
-        if not used[j] and np.isnan(scores[rows[i]]):
-            scores[rows[i]], used[j] = known[i, j], True
+def align_greedily(matrix):
+    """The highest correlation first, for many pairs (p, n, n): in each round all kernels that are each other's best become partners.
+
+    That is the greedy assignment: nobody's later partner can be better than a mutual best.
+    """
+    free = matrix.nan_to_num(nan=-torch.inf)
+    scores = torch.full(free.shape[:2], torch.nan, dtype=free.dtype)
+    own = torch.arange(free.shape[1])
+    while (free > -torch.inf).any():
+        best, partner = free.max(2)
+        mutual = (free.argmax(1).gather(1, partner) == own) & (best > -torch.inf)
+        scores[mutual] = best[mutual]
+        pair, kernel = mutual.nonzero(as_tuple=True)
+        free[pair, kernel] = -torch.inf
+        free[pair, :, partner[mutual]] = -torch.inf
+    return scores
+
+
+def align_optimally(matrix):
+    """The assignment of the highest sum for pairs (p, n, n), constant kernels left out."""
+    scores = np.full(matrix.shape[:2], np.nan)
+    for row, values in zip(scores, matrix.numpy(), strict=True):
+        ours, theirs = (np.isfinite(values).any(axis).nonzero()[0] for axis in (1, 0))
+        chosen, partners = linear_sum_assignment(values[np.ix_(ours, theirs)], maximize=True)
+        row[ours[chosen]] = values[ours[chosen], theirs[partners]]
     return torch.from_numpy(scores)
 
 
@@ -191,17 +202,16 @@ def similarity_matrix(states, alignment="paper"):
         check_alike(kernels[names[0]], kernels[name], (names[0], name))
     layers = list(kernels[names[0]])
     total, counted = np.zeros((2, len(names), len(names)))
-    tiles = [(i, j) for i in range(0, len(names), TILE) for j in range(i, len(names), TILE)]
-    bar = tqdm(total=len(layers) * len(tiles), desc=f"similarity of {len(names)} networks", unit="tile", disable=len(tiles) == 1)
-    for layer in layers:
+    bar = tqdm(layers, desc=f"similarity of {len(names)} networks", unit="layer", disable=len(names) <= TILE)
+    for layer in bar:
         unit = standardised(torch.stack([kernels[name][layer] for name in names]))
-        for i, j in tiles:
-            means = tile_means(unit[i : i + TILE], unit[j : j + TILE], alignment)
-            known = ~np.isnan(means)
-            total[i : i + TILE, j : j + TILE] += np.where(known, means, 0)
-            counted[i : i + TILE, j : j + TILE] += known
-            bar.update()
-    bar.close()
+        side = max(1, min(TILE, int((TILE_BYTES / (8 * unit.shape[1] ** 2)) ** 0.5)))
+        for i in range(0, len(names), side):
+            for j in range(i, len(names), side):
+                means = tile_means(unit[i : i + side], unit[j : j + side], alignment)
+                known = ~np.isnan(means)
+                total[i : i + side, j : j + side] += np.where(known, means, 0)
+                counted[i : i + side, j : j + side] += known
     with np.errstate(invalid="ignore"):
         upper = np.triu(total / counted, 1)
     matrix = upper + upper.T

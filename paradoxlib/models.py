@@ -70,12 +70,6 @@ def conv_layers(model):
     return {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
 
 
-def layer_names(name):
-    """Return the names of an architecture's convolutions in the paper's order."""
-    with torch.device("meta"):
-        return list(conv_layers(empty(name)))
-
-
 def batch_norm_name(layer):
     """Return the name of the batch norm that follows a convolution (``res3c_branch2c`` -> ``bn3c_branch2c``)."""
     return "bn" + layer.removeprefix("res") if layer.startswith("res") else f"bn_{layer}"

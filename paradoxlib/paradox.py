@@ -61,7 +61,12 @@ def difference(compatibility, similarity):
 
 
 def kind(difference, margin=MARGIN):
-    """Return which of `KINDS` a pair is; `margin` separates the paper's green cells from its yellow and red ones."""
+    """Return which of `KINDS` a pair is; `margin` separates the paper's green cells from its yellow and red ones.
+
+    A network that is equally accurate under all distortions has no compatibility: its pairs are "undefined".
+    """
+    if np.isnan(difference):
+        return "undefined"
     return KINDS[0] if abs(difference) <= margin else KINDS[1] if difference < 0 else KINDS[2]
 
 

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 from matplotlib.colors import LinearSegmentedColormap
 
 from paradoxlib import paths
@@ -39,28 +40,24 @@ def matrix(frame, scale, title="", ax=None, annotate=None):
         Print the values in the cells; by default up to 25 networks.
     """
     colours, low, high = SCALES[scale]
-    values = frame.to_numpy(dtype=float, copy=True)
-    np.fill_diagonal(values, np.nan)
-    n = len(values)
+    n = len(frame)
     ax = ax or plt.subplots(figsize=(max(4.5, 0.42 * n + 1.6), max(3.8, 0.42 * n + 0.8)))[1]
-    image = ax.imshow(values, cmap=colours, vmin=low, vmax=high)
-    ax.spines[:].set_visible(False)
-    if n <= 60:
-        ax.set_xticks(range(n), frame.columns, rotation=90)
-        ax.set_yticks(range(n), frame.index)
-    else:
-        ax.set(xlabel="network", ylabel="network")
+    text = frame.map(cell_text) if (n <= 25 if annotate is None else annotate) else None
+    names = {"xticklabels": n <= 60, "yticklabels": n <= 60}
+    bar = {"shrink": 0.8, "label": scale}
+    sns.heatmap(
+        frame, vmin=low, vmax=high, cmap=colours, annot=text, fmt="", annot_kws={"size": 7}, mask=np.eye(n, dtype=bool),
+        square=True, cbar_kws=bar, rasterized=n > 60, ax=ax, **names,
+    )  # fmt: skip
     ax.tick_params(length=0)
-    if annotate if annotate is not None else n <= 25:
-        for (i, j), value in np.ndenumerate(values):
-            if np.isfinite(value):
-                red, green, blue, _ = image.cmap(image.norm(value))
-                ink = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
-                text = f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.0f}"
-                ax.text(j, i, text.replace("-.00", ".00"), ha="center", va="center", color=ink, fontsize=7)
-    ax.figure.colorbar(image, ax=ax, shrink=0.8, label=scale)
-    ax.set_title(title)
+    ax.set(title=title, xlabel="" if n <= 60 else "network", ylabel="" if n <= 60 else "network")
     return ax
+
+
+def cell_text(value):
+    """Return a number between -1 and 1 as a matrix prints it: .61, -.20, 1."""
+    text = f"{value:.2f}" if abs(value) < 0.995 else f"{value:.0f}"
+    return text.replace("0.", ".", 1).replace("-.00", ".00")
 
 
 def stacked_bars(means, title="", ax=None):

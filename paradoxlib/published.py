@@ -16,13 +16,16 @@ MATRICES = {
     "fig3": "difference of 12 ResNet50 on ImageNet",
 }
 
+# The printed matrices of each experiment, by what they show.
+FIGURES = {
+    "resnet20": {"compatibility": "fig6", "similarity": "fig7", "difference": "fig2"},
+    "resnet50": {"compatibility": "fig9", "similarity": "fig10", "difference": "fig3"},
+}
+
 # Numbers that only the text states, with their section.
 TEXT = {
     "clean_accuracy": ((0.88, 0.92), "3.1, ResNet20 on CIFAR-10"),
     "visual_intelligence": ((0.59, 0.85), "3.1, ResNet20 on CIFAR-10"),
-    "visual_intelligence_N12_N13": ((0.84, 0.84), "3.1"),
-    "imagenet_clean_accuracy": ((0.69, 0.73), "3.2, ResNet50 on ImageNet"),
-    "imagenet_visual_intelligence": ((0.53, 0.65), "3.2, ResNet50 on ImageNet"),
     "transplant_one_layer": ((0.53, 0.55), "4.2, res3c_branch2c of N1-All into N1: visual intelligence before and after"),
     "networks": (329, "1.3, ResNet20: 104 from scratch and 225 fine-tuned"),
     "pairs": (53_956, "1.3"),
@@ -34,6 +37,11 @@ def matrix(figure):
     if figure not in MATRICES:
         raise ValueError(f"unknown figure {figure!r}: the paper prints the matrices {', '.join(MATRICES)}")
     return pd.read_csv(paths.PUBLISHED / f"{figure}.csv", index_col=0)
+
+
+def figure(architecture, shows):
+    """Return which figure shows the compatibility, similarity or difference of an architecture (resnet50's for the deeper ones)."""
+    return FIGURES["resnet20" if architecture == "resnet20" else "resnet50"][shows]
 
 
 def families(similarity, threshold=0.985):

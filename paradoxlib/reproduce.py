@@ -1,6 +1,5 @@
 """Run the notebooks of a study through papermill: parameters checked first, finished ones skipped, a list of what was made."""
 
-import hashlib
 import json
 import time
 from difflib import get_close_matches
@@ -75,7 +74,7 @@ def run(study_name, chosen=(), parameters=None, refresh=False, echo=print):
         Where a notebook stops with an error; what was done stays done.
     """
     if Path(study_name).suffix in (".yaml", ".yml"):
-        study_name = Path(study_name).resolve()  # the notebooks run in another folder
+        study_name = Path(study_name).resolve()
     wanted = notebooks(chosen)
     parameters = {"recompute": True, **(parameters or {}), "study_name": str(study_name)}
     for notebook in wanted:
@@ -85,8 +84,12 @@ def run(study_name, chosen=(), parameters=None, refresh=False, echo=print):
     images = {}
     if study.session.recompute:  # a device or data that are missing are said now
         images = {split: study.images(split) for split in ("train", "test") if study.device}
+    if len(study.families) < 2 or len(study.families) == len(study.networks):
+        raise ValueError(f"study {study.name} has no strangers or no children: the notebooks compare both")
     if refresh:
         forget(study)
+    if images:
+        check_data(study, images)
     times = {}
     for notebook in wanted:
         key, target = notebook_key(notebook, study, parameters), paths.executed(study.name, notebook.name)
@@ -108,13 +111,22 @@ def run(study_name, chosen=(), parameters=None, refresh=False, echo=print):
     echo(f"all notebooks: {sum(times.values()):.0f} s; executed copies in {target.parent.relative_to(paths.HOME)}")
 
 
+def check_data(study, images):
+    """Raise ValueError where a study's results on this machine were made from other data than those of today."""
+    path, today = paths.computed(study.name, "data").with_suffix(".json"), {split: part.fingerprint() for split, part in images.items()}
+    if path.is_file() and json.loads(path.read_text()) != today:
+        raise ValueError(f"the data of study {study.name} have changed since its results were computed: add --refresh to compute them anew")
+    with paths.atomic(path) as temporary:
+        temporary.write_text(json.dumps(today))
+
+
 def execute(notebook, target, key, study, parameters):
     """Execute one notebook; its executed copy takes its place only when it ended without an error."""
     before = {path: path.stat().st_mtime_ns for path in paths.figures(study.name).glob("*")}
-    failed = target.with_name(f"{target.stem}.failed.ipynb")
+    failed = target.with_name(f"failed_{target.name}")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        papermill.execute_notebook(notebook, failed, parameters, kernel_name="python3", progress_bar=False, cwd=paths.HOME)
+        papermill.execute_notebook(notebook, failed, parameters, kernel_name="python3", progress_bar=False)
     except PapermillExecutionError as error:
         raise NotebookFailed(f"{notebook.name} failed in cell {error.cell_index}: {error.ename}: {error.evalue} (see {failed})") from None
     document = nbformat.read(failed, 4)
@@ -126,11 +138,10 @@ def execute(notebook, target, key, study, parameters):
 
 
 def notebook_key(notebook, study, parameters):
-    """Return the key of an executed notebook: its source, the package's source, the study and the parameters."""
+    """Return the key of an executed notebook: its source, the package's, the study and the parameters."""
     cells = [cell["source"] for cell in json.loads(notebook.read_text())["cells"]]
-    package = [path.read_text() for path in sorted(paths.PACKAGE.glob("*.py"))]
-    digest = hashlib.sha256(json.dumps([cells, package, study.table_key("notebook"), sorted(parameters.items())]).encode())
-    return digest.hexdigest()[:16]
+    package = [path.read_text() for path in sorted(paths.PACKAGE.rglob("*")) if path.suffix in (".py", ".csv", ".mplstyle")]
+    return studies.key(cells, package, study.model_dump(mode="json", exclude={"session"}), sorted(parameters.items()))
 
 
 def is_done(target, key):
@@ -149,7 +160,7 @@ def forget(study):
         for path in (paths.weights(study.name, name), paths.checkpoint(study.name, name), paths.predictions(study.name, name)):
             path.unlink(missing_ok=True)
     for folder in (paths.computed(study.name, "").parent, paths.executed(study.name, "")):
-        for path in folder.glob("*"):
+        for path in filter(Path.is_file, folder.glob("*")):
             path.unlink()
 
 

@@ -91,7 +91,7 @@ def layers(study):
 def transplants(study):
     """Return what each transplant from the most different child to its parent does; see `transplant.evaluate_plan`."""
     parent, child = transplant_pair(study)
-    return tables.result(study, "transplants", lambda: transplant.evaluate_plan(study, parent, child), study.transplants.model_dump())
+    return tables.result(study, "transplants", lambda: transplant.evaluate_plan(study, parent, child), study.transplant_images)
 
 
 def claims(study):
@@ -100,8 +100,10 @@ def claims(study):
     def compute():
         samples = evaluation.resampled_accuracy(evaluation.predictions(study), study.images("test").labels, real_first=True)
         related = paradox.correlation_interval(paradox.compatibility(accuracies(study)), similarity(study))
+        alike = layers(study).set_index("layer")
+        deviating = alike.loc[alike["network"] == transplant_pair(study)[1], "mean"].idxmin()
         like_paper = study.data.name == published.DATA and study.model.architecture == published.ARCHITECTURE
         behaviour = statements.claims(pairs(study), samples, study.conditions, related, like_paper)
-        return pd.concat([behaviour, statements.transplant_claims(transplants(study))], ignore_index=True)
+        return pd.concat([behaviour, statements.transplant_claims(transplants(study), deviating)], ignore_index=True)
 
-    return tables.result(study, "claims", compute, study.transplants.model_dump())
+    return tables.result(study, "claims", compute, study.transplant_images)

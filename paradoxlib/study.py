@@ -38,6 +38,12 @@ class Data(Strict):
     zoom: Share = 0.1
     shift: Share = 0.1
 
+    @model_validator(mode="after")
+    def size_fits(self):
+        if self.name in ("digits", "cifar10") and self.image_size != 32:
+            raise ValueError(f"image_size is {self.image_size}: images of {self.name} have 32 pixels")
+        return self
+
 
 class Model(Strict):
     """The architecture, one for all networks of a study."""
@@ -68,6 +74,12 @@ class Network(Strict):
     distortions_per_image: int = Field(1, ge=1, le=8)
     noise_amount: float = Field(0.1, gt=0, le=1)
 
+    @model_validator(mode="after")
+    def steps_have_milestones(self):
+        if (self.schedule == "step") != bool(self.milestones) and self.parent is None:
+            raise ValueError("schedule step needs milestones, and milestones need schedule step")
+        return self
+
     def rate_at(self, step, steps_per_epoch):
         """Return Adam's learning rate at a step."""
         rate = self.learning_rate / (1 + self.decay * step)
@@ -86,16 +98,14 @@ class Evaluation(Strict):
 
     @model_validator(mode="after")
     def levels_in_range(self):
+        if 1.0 not in self.grid.get("contrast", ()):
+            raise ValueError("grid.contrast: level 1.0 is needed, the images as they are")
         for name, levels in self.grid.items():
+            if not levels:
+                raise ValueError(f"grid.{name}: there are no levels")
             for level in levels:
                 distortions.check_level(name, level)
         return self
-
-
-class Transplants(Strict):
-    """How many test images the transplanted networks are evaluated on (all where not given)."""
-
-    images: int | None = Field(None, ge=1)
 
 
 class Session(Strict):
@@ -108,15 +118,15 @@ class Session(Strict):
 
 
 class Study(Strict):
-    """A checked study; see `load`."""
+    """A checked study (see `load`); transplanted networks are evaluated on `transplant_images` test images, all where not given."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
     data: Data
     model: Model
     evaluation: Evaluation = Evaluation()
-    transplants: Transplants = Transplants()
-    networks: dict[Annotated[str, Field(pattern=r"^[\w \[\]&-]+$")], Network] = Field(min_length=2)
+    transplant_images: int | None = Field(None, ge=1)
+    networks: dict[Annotated[str, Field(pattern=r"^[A-Za-z][\w \[\]&-]*$")], Network] = Field(min_length=2)
     session: Session = Session()
 
     @model_validator(mode="after")
@@ -237,8 +247,14 @@ def load(name_or_path, data_root=None, device="auto", workers=0, recompute=False
         if not isinstance(content, dict):
             raise ValueError("a study is a mapping of settings")
         defaults, fine_tuning = content.pop("defaults", {}) or {}, content.pop("fine_tuning", {}) or {}
-        content["networks"] = merged(content.get("networks") or {}, defaults, fine_tuning)
-        return Study.model_validate_json(json.dumps({**content, "session": session}))
+        for part, settings in (("defaults", defaults), ("fine_tuning", fine_tuning), ("networks", content.get("networks", {}))):
+            if not isinstance(settings, dict):
+                raise ValueError(f"{part}: a mapping of settings is needed")
+        content["networks"] = merged(content.get("networks", {}), defaults, fine_tuning)
+        study = Study.model_validate_json(json.dumps({**content, "session": session}))
+        if study.name in names() and path.resolve() != paths.STUDIES / f"{study.name}.yaml":
+            raise ValueError(f"name: {study.name} is a study of the package, whose results this one would overwrite")
+        return study
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -257,6 +273,8 @@ def merged(networks, defaults, fine_tuning):
             raise ValueError(f"networks.{name}: a network is a mapping of settings")
         if name not in complete:
             parent = own.get("parent")
+            if not isinstance(parent, str | None):
+                raise ValueError(f"networks.{name}.parent: the name of a network is needed")
             start = defaults
             if parent is not None:
                 if parent in networks and parent not in below and parent != name:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import pandas as pd
 import torch
+from joblib import cpu_count
 
 from paradoxlib import paths
 
@@ -75,20 +76,17 @@ def save_figure(study, figure, name, table):
     fresh = folder / f".{name}.fresh.csv"
     write(fresh, table, key)
     same = all(path.is_file() for path in targets) and targets[0].read_bytes() == fresh.read_bytes()
-    fresh.replace(targets[0])
-    if same and not study.session.recompute:
-        return
-    for path in targets[1:]:
-        with paths.atomic(path) as temporary:
-            figure.savefig(temporary, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
+    if not same or study.session.recompute:
+        for path in targets[1:]:
+            with paths.atomic(path) as temporary:
+                figure.savefig(temporary, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
+    fresh.replace(targets[0])  # last: where it is there, so are the pictures
 
 
 def hardware():
     """Return what this machine is: processor kind, cores, accelerator."""
-    import os
-
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count(), "accelerator": gpu}
+    return {"machine": platform.machine(), "system": platform.system(), "cores": cpu_count(), "accelerator": gpu}
 
 
 def versions():

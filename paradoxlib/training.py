@@ -6,14 +6,13 @@ many cores there are, and as many networks at once as there are cores.
 """
 
 import math
-import os
 import threading
 import time
 from contextlib import contextmanager
 
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -36,7 +35,7 @@ def train_all(study):
         images = study.images("train")  # here once, so that missing data are said before work starts and decoding is done once
         size = 4e6 * (1 if study.model.architecture == "resnet20" else 100)
         paths.require_space(paths.weights(study.name, ""), size * len(waiting), "the networks")
-        workers = 1 if study.device.type != "cpu" else study.session.workers or os.cpu_count()
+        workers = 1 if study.device.type != "cpu" else study.session.workers or cpu_count()
         families = sorted(study.families.values(), key=lambda family: -sum(study.networks[name].epochs for name in family))
         with progress(study, waiting, len(images)):
             Parallel(n_jobs=min(workers, len(families)))(delayed(train_family)(study, family) for family in families)
@@ -140,9 +139,8 @@ class Training:
             parent = load_network(self.study, self.settings.parent)
             return parent, parent.mean.flatten().tolist(), parent.std.flatten().tolist()
         source = data.generator(self.settings.seed, "weights")
-        model = models.build(
-            self.study.model.architecture, len(self.images.classes), self.study.model.small_images, self.settings.initialiser, source
-        )
+        kind, classes = self.study.model, len(self.images.classes)
+        model = models.build(kind.architecture, classes, kind.small_images, self.settings.initialiser, source)
         mean, std = data.statistics(self.images)
         model.standardise(mean, std)
         return model, mean, std
@@ -188,13 +186,18 @@ class Training:
             self.sums = self.sums.to(self.device) + torch.stack([loss.detach() * len(labels), correct, count])
 
     def end_epoch(self, epoch):
-        """Add a row to the history; a loss that is not finite ends the training."""
+        """Add a row to the history."""
+        self.check_finite()
         loss, correct, count = self.sums.tolist()
         rate = self.settings.rate_at(self.step - 1, self.steps_per_epoch)
-        if not math.isfinite(loss):
-            raise Diverged(f"network {self.name} of study {self.study.name} diverged in epoch {epoch + 1}: lower its learning rate ({rate:g})")
         self.history.append({"epoch": epoch + 1, "loss": loss / count, "accuracy": correct / count, "learning_rate": rate})
         self.sums = torch.zeros(3, dtype=torch.float64)
+
+    def check_finite(self):
+        """End a training whose loss is not a finite number."""
+        if not self.sums.isfinite().all():
+            where = f"network {self.name} of study {self.study.name} diverged at step {self.step}"
+            raise Diverged(f"{where}: lower its learning rate ({self.settings.learning_rate:g})")
 
     def tell(self, now):
         """Say for the progress bar how many images were seen."""
@@ -206,6 +209,7 @@ class Training:
 
     def save(self, now):
         """Write a checkpoint: weights, Adam's moments and where the training stands."""
+        self.check_finite()
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for name, parameter in self.model.named_parameters():
             moments = self.optimiser.state[parameter]
@@ -235,11 +239,12 @@ class Training:
     def finish(self):
         """Write the finished network and forget its checkpoint."""
         seen = self.settings.epochs * len(self.images)
+        device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU, one thread"
         about = {
             "key": self.key, "study": self.study.name, "network": self.name, "settings": self.settings.model_dump(mode="json"),
             "architecture": self.study.model.architecture, "layers": [n for n, _ in self.model.named_modules() if n],
             "mean": self.mean, "std": self.std, "classes": list(self.images.classes), "source": self.images.source,
-            "history": self.history, "images": seen, "seconds": self.seconds, "device": device_name(self.device),
+            "history": self.history, "images": seen, "seconds": self.seconds, "device": device,
         }  # fmt: skip
         weights.write(paths.weights(self.study.name, self.name), self.model.state_dict(), about)
         for path in (paths.checkpoint(self.study.name, self.name), paths.progress(self.study.name, self.name)):
@@ -252,11 +257,6 @@ def augment(pixels, standard, settings, source):
     if settings.distortions:
         images = distortions.distort_randomly(images, settings.distortions, settings.distortions_per_image, settings.noise_amount, source)
     return images
-
-
-def device_name(device):
-    """Return what a device is called."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type}, one thread"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import pandas as pd
 from paradoxlib import evaluation, models, paradox, training
 
 PARTS = ("kernel", "bias", "batch_norm")
+TOGETHER = 8  # transplants that are in memory at once
 
 
 def convolutions(state):
@@ -92,28 +93,28 @@ def evaluate_plan(study, recipient, donor):
     Returns
     -------
     pandas.DataFrame
-        A row for the recipient, the donor and each transplant: ``layers`` and ``values`` copied, ``visual_intelligence`` with its bootstrap
-        interval ``low``, ``high``; ``recovered`` (see `recovered`) with its interval; and the accuracy
-        under each distortion.
+        A row for the recipient, the donor and each transplant: ``layers`` and ``values`` copied; ``visual_intelligence``, its ``gain`` over the
+        recipient and ``recovered`` (see `recovered`), each with its bootstrap interval ``_low`` to ``_high``; and the accuracy under each
+        distortion.
     """
-    nets = {name: training.load_network(study, name) for name in (recipient, donor)}
-    states = {name: net.state_dict() for name, net in nets.items()}
-    made, sizes = dict(states), {recipient: (0, 0), donor: (0, 0)}
-    for name, (layers, parts) in plan(states[recipient]).items():
-        made[name] = transplant(states[recipient], states[donor], layers, parts)
-        copied = [entry for layer in layers for entry in entries(states[recipient], layer, parts)]
-        sizes[name] = len(layers), sum(states[recipient][entry].numel() for entry in copied)
-    images = study.images("test").first(study.transplants.images)
-    predicted = evaluation.predict_states(study, made, images, f"transplants from {donor} to {recipient}")
-    table = evaluation.accuracy(predicted, images.labels, study.conditions)
-    means = evaluation.mean_accuracies(table)
-    samples = paradox.distortion_means(evaluation.resampled_accuracy(predicted, images.labels), study.conditions)
-    shares, sampled_shares = recovered(means.to_numpy()), recovered(samples)
+    ends = [training.load_network(study, name).state_dict() for name in (recipient, donor)]
+    choices = {recipient: ([], PARTS), donor: ([*convolutions(ends[0]), "fc"], PARTS), **plan(ends[0])}
+    images, predicted, names = study.images("test").first(study.transplant_images), {}, list(choices)
+    for start in range(0, len(names), TOGETHER):
+        group = names[start : start + TOGETHER]
+        states = {name: transplant(*ends, *choices[name]) if choices[name][0] else ends[0] for name in group}
+        text = f"transplants {start + 1} to {start + len(group)} of {len(names)}"
+        predicted |= evaluation.predict_states(study, states, images, text)
+    means = evaluation.mean_accuracies(evaluation.accuracy(predicted, images.labels, study.conditions))
+    samples = paradox.distortion_means(evaluation.resampled_accuracy(predicted, images.labels, real_first=True), study.conditions)
+    vi = samples.mean(-1)
+    numbers = {"visual_intelligence": vi, "gain": vi - vi[:, :1], "recovered": recovered(samples)}
     rows = []
-    for i, name in enumerate(made):
-        row = {"transplant": name, "layers": sizes[name][0], "values": sizes[name][1], "visual_intelligence": means.loc[name].mean()}
-        row["low"], row["high"] = np.quantile(samples[:, i].mean(-1), [0.025, 0.975])
-        row["recovered"] = shares[i]
-        row["recovered_low"], row["recovered_high"] = np.quantile(sampled_shares[:, i], [0.025, 0.975])
+    for i, (name, (layers, parts)) in enumerate(choices.items()):
+        copied = [entry for layer in layers for entry in entries(ends[0], layer, parts)]
+        row = {"transplant": name, "layers": len(layers), "values": sum(ends[0][entry].numel() for entry in copied)}
+        for number, values in numbers.items():
+            row[number] = values[0, i]
+            row[f"{number}_low"], row[f"{number}_high"] = np.quantile(values[1:, i], [0.025, 0.975])
         rows.append(row | means.loc[name].to_dict())
     return pd.DataFrame(rows)

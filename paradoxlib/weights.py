@@ -18,9 +18,9 @@ class DamagedFile(ValueError):
     """A file that is not what its header says: cut short, altered, or with nan."""
 
 
-def digest(tensors):
-    """Return the sha256 of named tensors, whatever their order and device."""
-    total = hashlib.sha256()
+def digest(tensors, text=""):
+    """Return the sha256 of named tensors, whatever their order and device, and of a text."""
+    total = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -33,7 +33,8 @@ def write(path, tensors, about):
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     paths.require_space(path.parent, 1.1 * sum(t.numel() * t.element_size() for t in tensors.values()) + 1e6, path.name)
     with paths.atomic(path) as temporary:
-        save_file(tensors, temporary, {"about": json.dumps(about), "digest": digest(tensors)})
+        text = json.dumps(about)
+        save_file(tensors, temporary, {"about": text, "digest": digest(tensors, text)})
 
 
 def read_about(path):
@@ -47,7 +48,7 @@ def read_about(path):
         raise DamagedFile(f"{path} is damaged or cut short ({error}): delete it or bring a sound copy") from None
 
 
-def read(path, must_be_finite=True):
+def read(path):
     """Return the tensors of a safetensors file and what it says they are.
 
     Raises
@@ -55,7 +56,7 @@ def read(path, must_be_finite=True):
     FileNotFoundError
         Where there is no such file.
     DamagedFile
-        Where the file is cut short, its tensors are not those of its digest, or (unless allowed) hold nan or infinity.
+        Where the file is cut short, its tensors are not those of its digest, or hold nan or infinity.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -65,12 +66,17 @@ def read(path, must_be_finite=True):
             header = file.metadata() or {}
     except SafetensorError as error:
         raise DamagedFile(f"{path} is damaged or cut short ({error}): delete it or bring a sound copy") from None
-    if "digest" in header and header["digest"] != digest(tensors):
-        raise DamagedFile(f"{path} was altered: its tensors do not have the digest in its header")
-    bad = next((n for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()), None)
-    if must_be_finite and bad:
-        raise DamagedFile(f"{path} holds nan or infinity in {bad!r}")
+    if "digest" in header and header["digest"] != digest(tensors, header.get("about", "")):
+        raise DamagedFile(f"{path} was altered: it does not have the digest in its header")
+    check_finite(path, tensors)
     return tensors, json.loads(header.get("about", "{}"))
+
+
+def check_finite(path, tensors):
+    """Raise DamagedFile where a tensor of a file holds nan or infinity."""
+    bad = next((name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()), None)
+    if bad:
+        raise DamagedFile(f"{path} holds nan or infinity in {bad!r}")
 
 
 def read_state(path):
@@ -88,7 +94,11 @@ def read_state(path):
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds; none may run code from the file
             raise DamagedFile(f"{path} cannot be read as plain weights: {str(error).splitlines()[0]}") from None
-        state = state.get("state_dict", state)
+        state = state.get("state_dict", state) if isinstance(state, dict) else {}
+        state = {name: value for name, value in state.items() if torch.is_tensor(value)}
+        if not state:
+            raise ValueError(f"{path} holds no state dict: named tensors are needed")
+        check_finite(path, state)
     else:
         raise ValueError(f"{path} is neither .safetensors nor .pt or .pth")
-    return {name: value.float() if value.is_floating_point() else value for name, value in state.items() if torch.is_tensor(value)}
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}

@@ -12,7 +12,7 @@ title: three networks for the tests
 data: {name: digits, train_images: 48, test_images: 30, flip: false}
 model: {architecture: resnet20}
 evaluation: {seed: 1, grid: {contrast: [0.3, 1.0], gaussian_noise: [0.0, 0.05], blur: [1.0]}}
-transplants: {images: 10}
+transplant_images: 10
 defaults: {epochs: 2, batch_size: 16, learning_rate: 1.e-3, schedule: cosine}
 fine_tuning: {epochs: 1, learning_rate: 1.e-5}
 networks:

@@ -140,6 +140,13 @@ def test_folders_without_images_are_refused(tmp_path):
         data.load(f"folder:{tmp_path}", "test")
 
 
+def test_splits_of_different_classes_are_refused(tmp_path):
+    folder = make_folder(tmp_path / "own", count=1)
+    (folder / "test" / "dog").rename(folder / "test" / "wolf")
+    with pytest.raises(ValueError, match="do not have the same classes: dog, wolf"):
+        data.load(f"folder:{folder}", "train")
+
+
 def test_statistics_are_those_of_the_pixels():
     images = data.load("digits", "train")
     mean, std = data.statistics(images)

@@ -79,6 +79,15 @@ def test_finished_predictions_are_read_and_unfinished_ones_made(tiny, monkeypatc
     assert asked == [["B"]] and all(torch.equal(first[name], again[name]) for name in "ABC")
 
 
+def test_predictions_of_other_images_are_not_taken_for_done(tiny, monkeypatch):
+    first = evaluation.predictions(tiny)
+    others = tiny.images("test")
+    others.pixels.copy_(others.pixels.flip(0))
+    monkeypatch.setattr(type(tiny), "images", lambda study, split: others)
+    again = evaluation.predictions(tiny)
+    assert any(not torch.equal(first[name], again[name]) for name in first)
+
+
 def test_a_study_s_tables_hang_together(tiny):
     accuracies, pairs = results.accuracies(tiny), results.pairs(tiny)
     assert len(accuracies) == 3 * 5 and len(pairs) == 3

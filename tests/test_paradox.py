@@ -73,6 +73,7 @@ def test_published_facts_are_those_the_text_names():
 @pytest.mark.parametrize(("difference", "expected"), [(0.0, 0), (0.25, 0), (-0.26, 1), (-1, 1), (0.26, 2)])
 def test_kinds(difference, expected):
     assert paradox.kind(difference) == paradox.KINDS[expected]
+    assert paradox.kind(float("nan")) == "undefined"
 
 
 def test_relations():
@@ -113,9 +114,9 @@ def test_claims_of_a_made_up_population(accuracies):
     bounds = paradox.compatibility_intervals(samples, conditions)
     pairs = paradox.pair_table(paradox.compatibility(tidy(accuracies)), similarity, bounds, similarity, parents)
     table = claims.claims(pairs, samples, conditions, (0.0, -0.1, 0.1), comparable=True).set_index("statement")
-    assert len(table) == 13
+    assert len(table) == 14
     verdicts = {text.split(":")[0]: verdict for text, verdict in table["verdict"].items()}
-    assert verdicts["Similar and alike (N16-N17)"] == "holds"
-    assert verdicts["Similar yet different (N14-N16)"] == "fails"
+    assert verdicts["Similar and alike, as N16-N17"] == "holds"
+    assert verdicts["Similar yet different, as N14-N16"] == "fails"
     assert verdicts["Mean similarity between families"] == "holds"
-    assert verdicts["No correspondence"] == "holds"
+    assert table["verdict"].iloc[9] == "holds"  # the correlation

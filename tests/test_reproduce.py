@@ -72,6 +72,22 @@ def test_bad_input_is_refused_before_anything_runs(run, home, chosen, parameters
     assert not (home / "runs").exists()
 
 
+def test_changed_data_are_not_mixed_with_old_results(run, monkeypatch):
+    from paradoxlib import data
+
+    run(["01"])
+    monkeypatch.setattr(data.Images, "fingerprint", lambda images: "another")
+    with pytest.raises(ValueError, match="the data of study tiny have changed"):
+        run(["00"])
+    assert "00_last: running" in run(["00"], refresh=True)
+
+
+def test_a_study_without_children_is_refused(home, notebooks):
+    text = tiny_file(home).read_text().replace("parent: A, ", "")
+    with pytest.raises(ValueError, match="no strangers or no children"):
+        reproduce.run(str(tiny_file(home, text)))
+
+
 def test_an_edited_notebook_runs_again(run, notebooks):
     run(["01"])
     path = notebooks / "01_first.ipynb"

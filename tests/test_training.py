@@ -147,7 +147,7 @@ def test_a_damaged_network_or_checkpoint_is_refused_by_name(tiny):
 
 def test_divergence_is_said(home):
     study = studies.load(tiny_file(home, TINY.replace("learning_rate: 1.e-3", "learning_rate: 1.e+30")), workers=1)
-    with pytest.raises(training.Diverged, match="network A of study tiny diverged in epoch 1"):
+    with pytest.raises(training.Diverged, match="network A of study tiny diverged at step 3"):
         training.train(study, "A")
 
 

@@ -81,5 +81,7 @@ def test_the_table_of_a_study(tiny):
     table = results.transplants(tiny).set_index("transplant")
     assert list(table.index[:2]) == ["A", "B"] and len(table) == 2 + 26
     assert table.loc["all convs", "layers"] == 21 and table.loc["conv1", "values"] == 448
-    assert (table["low"] <= table["visual_intelligence"] + 1e-9).all()
+    assert (table["gain_low"] <= table["gain_high"]).all() and table.loc["A", "gain"] == 0
+    assert np.allclose(table["gain"], table["visual_intelligence"] - table.loc["A", "visual_intelligence"])
+    assert table.loc["B", "values"] == 274_442
     assert set(tiny.evaluation.grid) < set(table.columns)
