@@ -85,11 +85,8 @@ def load_states(study, names=None):
 
 def history(study):
     """Return the table (network, epoch, loss, accuracy, learning_rate) of all trained networks; training loss and accuracy."""
-    rows = []
-    for name in study.networks:
-        about = weights.read_about(paths.weights(study.name, name))
-        rows += [{"network": name, **row} for row in (about or {}).get("history", [])]
-    return pd.DataFrame(rows)
+    abouts = {name: weights.read_about(paths.weights(study.name, name)) or {} for name in study.networks}
+    return pd.DataFrame([{"network": name, **row} for name, about in abouts.items() for row in about.get("history", [])])
 
 
 def rates(study):
@@ -98,8 +95,8 @@ def rates(study):
     for name in study.networks:
         about = weights.read_about(paths.weights(study.name, name)) or {}
         if "seconds" in about:
-            row = {key: about[key] for key in ("images", "seconds", "device")}
-            rows.append({"network": name, **row, "images_per_second": about["images"] / about["seconds"]})
+            row = {"network": name} | {key: about[key] for key in ("images", "seconds", "device")}
+            rows.append(row | {"images_per_second": about["images"] / about["seconds"]})
     return pd.DataFrame(rows)
 
 
