@@ -50,6 +50,7 @@ def matrix(frame, scale, title="", ax=None, annotate=None):
         square=True, cbar_kws=bar, rasterized=n > 60, ax=ax, **names,
     )  # fmt: skip
     ax.tick_params(length=0)
+    ax.tick_params(axis="y", rotation=0)
     ax.set(title=title, xlabel="" if n <= 60 else "network", ylabel="" if n <= 60 else "network")
     return ax
 

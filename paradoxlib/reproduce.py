@@ -166,7 +166,7 @@ def forget(study):
 
 def record(study, images, times):
     """Write how a study's results came to be into its provenance.json."""
-    facts = {"study": study.title, "hardware": tables.hardware(), "versions": tables.versions(), "notebook_seconds": times}
+    facts = {"study": study.title, "hardware": tables.hardware(), "versions": tables.versions(), "last_run_seconds": times}
     facts["data"] = {
         split: {"source": part.source, "count": len(part), "sha256": part.fingerprint(), "classes": len(part.classes)}
         for split, part in images.items()
