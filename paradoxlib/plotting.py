@@ -131,18 +131,6 @@ def image_grid(images, rows, columns, title="", axes=None):
     return axes
 
 
-def kernels(state_kernels, title="", axes=None):
-    """Draw first-layer kernels (n, 3, h, w), each stretched to 0..1."""
-    n = len(state_kernels)
-    if axes is None:
-        axes = plt.subplots(1, n, figsize=(0.7 * n, 1.2), squeeze=False)[1][0]
-    for ax, kernel in zip(axes, state_kernels, strict=True):
-        ax.imshow(((kernel - kernel.min()) / (kernel.max() - kernel.min())).permute(1, 2, 0))
-        ax.axis("off")
-    axes[0].figure.suptitle(title)
-    return axes
-
-
 def layer_profile(mean, sd, chance=None, title="", ax=None, name=None):
     """Draw mean +- 1 SD of the kernels' correlation at each layer (the paper's Figure 5)."""
     ax = ax or plt.subplots(figsize=(max(7, 0.2 * len(mean) + 2), 4))[1]
