@@ -63,7 +63,7 @@ def main(arguments=None):
     arguments = join_parameters(sys.argv[1:] if arguments is None else arguments)
     try:
         return app(arguments, standalone_mode=True)
-    except (ValueError, FileNotFoundError, OSError) as error:
+    except (ValueError, OSError) as error:
         typer.echo(f"paradox: {error}", err=True)
         sys.exit(2)
     except RuntimeError as error:

@@ -98,7 +98,7 @@ def claims(pairs, samples, conditions, correlation, comparable):
     ours, theirs = pair_facts(pairs), pair_facts(published_pairs())
     score = accuracy_facts(samples, conditions)
     (clean_low, clean_high), (vi_low, vi_high) = published.TEXT["clean_accuracy"][0], published.TEXT["visual_intelligence"][0]
-    printed = paradox_r(published.matrix("fig6"), published.matrix("fig7"))
+    printed = paradox.correlation(published.matrix("fig6"), published.matrix("fig7"))
     rows = [
         ("Spread of visual intelligence over spread of clean accuracy: distortions separate networks",
          "3.1", "03_evaluate_under_distortions", (vi_high - vi_low) / (clean_high - clean_low), score["spread"], (1, math.inf)),
@@ -122,27 +122,12 @@ def claims(pairs, samples, conditions, correlation, comparable):
          "4", "05_build_paradox_matrices", printed, correlation, (-0.3, 0.3)),
     ]  # fmt: skip
     if comparable:
-        for fact, value in zip(
-            ("clean, lowest", "clean, highest", "vi, lowest", "vi, highest"), (clean_low, clean_high, vi_low, vi_high), strict=True
-        ):
-            name = fact.replace("vi", "visual intelligence").replace("clean", "clean accuracy")
-            rows.append(
-                (
-                    f"{name.capitalize()} of the networks",
-                    "3.1, Figure 1",
-                    "03_evaluate_under_distortions",
-                    value,
-                    score[fact],
-                    (value - 0.03, value + 0.03),
-                )
-            )
+        absolute = {"clean, lowest": clean_low, "clean, highest": clean_high, "vi, lowest": vi_low, "vi, highest": vi_high}
+        for fact, value in absolute.items():
+            name = fact.replace("vi", "visual intelligence").replace("clean", "clean accuracy").capitalize()
+            where = "3.1, Figure 1", "03_evaluate_under_distortions"
+            rows.append((f"{name} of the networks", *where, value, score[fact], (value - 0.03, value + 0.03)))
     return table(rows)
-
-
-def paradox_r(compatibility, similarity):
-    """Return Pearson's r of similarity with compatibility over all pairs."""
-    upper = np.triu_indices(len(compatibility), 1)
-    return float(np.corrcoef(compatibility.to_numpy()[upper], similarity.to_numpy()[upper])[0, 1])
 
 
 def transplant_claims(transplants, deviating):

@@ -42,11 +42,7 @@ class LayerSimilarity(NamedTuple):
 
 def kernels_of(state):
     """Return {layer: kernels float64 (n, in * h * w)} of a state dict: its weights of four dimensions, in its order."""
-    return {
-        name.removesuffix(".weight"): value.detach().cpu().double().flatten(1)
-        for name, value in state.items()
-        if name.endswith(".weight") and value.dim() == 4
-    }
+    return {name: state[f"{name}.weight"].detach().cpu().double().flatten(1) for name in models.convolutions(state)}
 
 
 def standardised(kernels):

@@ -70,6 +70,11 @@ def conv_layers(model):
     return {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
 
 
+def convolutions(state):
+    """Return the names of a state dict's convolutions, those with weights of four dimensions, in its order."""
+    return [name.removesuffix(".weight") for name, value in state.items() if name.endswith(".weight") and value.dim() == 4]
+
+
 def batch_norm_name(layer):
     """Return the name of the batch norm that follows a convolution (``res3c_branch2c`` -> ``bn3c_branch2c``)."""
     return "bn" + layer.removeprefix("res") if layer.startswith("res") else f"bn_{layer}"

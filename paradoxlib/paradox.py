@@ -106,6 +106,12 @@ def pair_table(compatibility, similarity, bounds, agreement, parents):
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
+def correlation(compatibility, similarity):
+    """Return Pearson's r of similarity with compatibility over all pairs."""
+    upper = np.triu_indices(len(compatibility), 1)
+    return float(stats.pearsonr(np.asarray(similarity)[upper], np.asarray(compatibility)[upper])[0])
+
+
 def correlation_interval(compatibility, similarity, resamples=2000, seed=0):
     """Return Pearson's r of similarity with compatibility over all pairs and its 95 % interval.
 
@@ -121,4 +127,4 @@ def correlation_interval(compatibility, similarity, resamples=2000, seed=0):
         x, y = s[i, j][i != j], c[i, j][i != j]
         if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0:
             samples.append(stats.pearsonr(x, y)[0])
-    return stats.pearsonr(s[upper], c[upper])[0], *np.quantile(samples, [0.025, 0.975])
+    return correlation(c, s), *np.quantile(samples, [0.025, 0.975])

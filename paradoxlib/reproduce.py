@@ -1,5 +1,6 @@
 """Run the notebooks of a study through papermill: parameters checked first, finished ones skipped, a list of what was made."""
 
+import ast
 import json
 import time
 from difflib import get_close_matches
@@ -47,7 +48,7 @@ def check_parameters(notebook, parameters):
             near = get_close_matches(name, known, 1)
             hint = f": did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"unknown parameter {name!r}{hint} ({notebook.name} has {', '.join(known)})")
-        default = json.loads(known[name]["default"].replace("'", '"').replace("True", "true").replace("False", "false"))
+        default = ast.literal_eval(known[name]["default"])
         if type(value) is not type(default):
             raise ValueError(f"parameter {name} is {value!r}: {notebook.name} needs a value like {default!r}")
 
@@ -62,7 +63,7 @@ def run(study_name, chosen=(), parameters=None, refresh=False, echo=print):
     chosen : sequence of str
         Numbers or names of notebooks; all where empty.
     parameters : dict
-        Of the notebooks, beside ``study`` and ``recompute``.
+        Of the notebooks, beside ``study_name``; ``recompute`` is True where it is not given.
     refresh : bool
         Forget what was trained and computed for this study on this machine and start anew.
 

@@ -34,7 +34,7 @@ def train_all(study):
     if waiting:
         images = study.images("train")  # here once, so that missing data are said before work starts and decoding is done once
         size = 4e6 * (1 if study.model.architecture == "resnet20" else 100)
-        paths.require_space(paths.weights(study.name, ""), size * len(waiting), "the networks")
+        paths.require_space(paths.weights(study.name, "").parent, size * len(waiting), "the networks")
         workers = 1 if study.device.type != "cpu" else study.session.workers or cpu_count()
         families = sorted(study.families.values(), key=lambda family: -sum(study.networks[name].epochs for name in family))
         with progress(study, waiting, len(images)):
@@ -225,9 +225,8 @@ class Training:
         models.load_state(self.model, {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
         for name, parameter in self.model.named_parameters():
             moments = {moment: tensors[f"{moment}.{name}"] for moment in ("exp_avg", "exp_avg_sq", "step")}
-            layout = torch.channels_last if parameter.dim() == 4 else torch.contiguous_format
             self.optimiser.state[parameter] = {
-                moment: value.to(self.device, memory_format=layout if value.dim() == 4 else torch.contiguous_format)
+                moment: value.to(self.device, memory_format=torch.channels_last if value.dim() == 4 else torch.contiguous_format)
                 for moment, value in moments.items()
             }
         self.step, self.history, self.seconds = about["step"], about["history"], about["seconds"]

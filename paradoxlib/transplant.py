@@ -1,4 +1,7 @@
-"""Weight transplanting: copy layers of one network into another (paper, section 4.2). Pure functions of state dicts."""
+"""Weight transplanting: copy layers of one network into another (paper, section 4.2): state dicts in, a new one out.
+
+`evaluate_plan` alone knows studies.
+"""
 
 import numpy as np
 import pandas as pd
@@ -7,11 +10,6 @@ from paradoxlib import evaluation, models, paradox, training
 
 PARTS = ("kernel", "bias", "batch_norm")
 TOGETHER = 8  # transplants that are in memory at once
-
-
-def convolutions(state):
-    """Return the names of a state's convolutions, in its order."""
-    return [name.removesuffix(".weight") for name, value in state.items() if name.endswith(".weight") and value.dim() == 4]
 
 
 def entries(state, layer, parts):
@@ -50,7 +48,7 @@ def transplant(recipient, donor, layers, parts=("kernel", "bias")):
     for name in [*recipient, *donor]:
         if name not in donor or name not in recipient or donor[name].shape != recipient[name].shape:
             raise ValueError(f"networks of different architectures: {name!r} is not in both with one shape")
-    known = [*convolutions(recipient), "fc"]
+    known = [*models.convolutions(recipient), "fc"]
     result = {name: value.clone() for name, value in recipient.items()}
     copied = 0
     for layer in layers:
@@ -66,7 +64,7 @@ def transplant(recipient, donor, layers, parts=("kernel", "bias")):
 
 def plan(state):
     """Return the transplants of notebook 06: {name: (layers, parts)}: each convolution alone, and the groups the paper speaks of."""
-    convs = convolutions(state)
+    convs = models.convolutions(state)
     return {layer: ([layer], ("kernel", "bias")) for layer in convs} | {
         "all convs": (convs, ("kernel", "bias")),
         "all convs, kernels alone": (convs, ("kernel",)),
@@ -98,7 +96,7 @@ def evaluate_plan(study, recipient, donor):
         distortion.
     """
     ends = [training.load_network(study, name).state_dict() for name in (recipient, donor)]
-    choices = {recipient: ([], PARTS), donor: ([*convolutions(ends[0]), "fc"], PARTS), **plan(ends[0])}
+    choices = {recipient: ([], PARTS), donor: ([*models.convolutions(ends[0]), "fc"], PARTS), **plan(ends[0])}
     images, predicted, names = study.images("test").first(study.transplant_images), {}, list(choices)
     for start in range(0, len(names), TOGETHER):
         group = names[start : start + TOGETHER]

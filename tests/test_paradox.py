@@ -60,7 +60,7 @@ def test_published_matrices():
         assert matrix.shape == (n, n) and (matrix.index == matrix.columns).all() and np.isnan(np.diag(matrix)).all()
     with pytest.raises(ValueError, match="unknown figure 'fig1'"):
         published.matrix("fig1")
-    assert claims.paradox_r(published.matrix("fig6"), published.matrix("fig7")) == pytest.approx(0.016, abs=5e-4)
+    assert paradox.correlation(published.matrix("fig6"), published.matrix("fig7")) == pytest.approx(0.016, abs=5e-4)
 
 
 def test_published_facts_are_those_the_text_names():

@@ -38,7 +38,7 @@ def test_exactly_what_is_named_changes(states, layers, parts):
 
 def test_all_parts_of_all_layers_give_the_donor_s_predictions(states):
     recipient, donor = states
-    made = transplant.transplant(recipient, donor, [*transplant.convolutions(recipient), "fc"], transplant.PARTS)
+    made = transplant.transplant(recipient, donor, [*models.convolutions(recipient), "fc"], transplant.PARTS)
     images = data.load("digits", "test").first(20).pixels.float() / 255
     nets = [models.build("resnet20"), models.build("resnet20")]
     for net, state in zip(nets, (made, donor), strict=True):
