@@ -47,6 +47,24 @@ def run(
 
 
 @app.command()
+def verify(study: str, data_root: Annotated[str, typer.Option(help="folder of the data sets; else $PARADOX_DATA, else data/")] = ""):
+    """Recompute a sample of a study's committed results and compare: from its weights, and from its images where they are at hand."""
+    from paradoxlib import verify as check
+
+    table = check.verify(studies.load(study, data_root))
+    for row in table.itertuples():
+        if row.agrees is None:
+            typer.echo(f"{row.result:12} not checked: {row.note}")
+        else:
+            verdict = "agrees" if row.agrees else "DIFFERS"
+            typer.echo(
+                f"{row.result:12} {verdict}: {row.checked} checked, off by {row.difference:.2g} at most (tolerated: {row.tolerance:g}); {row.note}"
+            )
+    if any(agrees is not None and not agrees for agrees in table["agrees"]):
+        raise RuntimeError(f"the results of {study} do not come out again")
+
+
+@app.command()
 def compare(a: str, b: str, alignment: str = "paper"):
     """Similarity of anybody's two networks (.safetensors, .pt or .pth), layer by layer, beside the chance level of their shapes."""
     first, second = weights.read_state(a), weights.read_state(b)

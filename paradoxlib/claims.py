@@ -37,7 +37,7 @@ def published_pairs():
     families = published.families(similarity)
     parents = {name: None if founder == name else founder for name, founder in families.items()}
     nothing = np.full((2, *compatibility.shape), np.nan)
-    return paradox.pair_table(compatibility, similarity, nothing, compatibility * np.nan, parents)
+    return paradox.pair_table(compatibility, compatibility * np.nan, similarity, nothing, compatibility * np.nan, parents)
 
 
 def extreme(pairs, highest):

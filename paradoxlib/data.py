@@ -6,6 +6,7 @@ attributes: ``labels`` int64 (n,), ``classes``, ``source`` and ``size``.
 
 import hashlib
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -115,6 +116,13 @@ def load(name, split, root=None, size=None):
     raise ValueError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
 
 
+def must_download(name, root=None):
+    """Say whether `load` would have to download a data set."""
+    from torchvision.datasets import CIFAR10
+
+    return name == "cifar10" and not any((paths.data_root(root) / folder).is_dir() for folder in ("cifar10", CIFAR10.base_folder))
+
+
 def load_digits(split):
     """Return scikit-learn's 1,797 scanned digits, each tinted and enlarged to 32 x 32: 1,297 for training and 500 for testing.
 
@@ -176,9 +184,30 @@ def load_folder(folder, split, size):
     order = torch.randperm(len(listing), generator=generator("order")).tolist()  # so that the first n images mix the classes
     files = tuple(listing.samples[i][0] for i in order)
     labels = torch.tensor([listing.samples[i][1] for i in order])
-    kind = "JPEG files" if files[0].lower().endswith(("jpg", "jpeg")) else "image files"
+    quality = jpeg_quality(files[0])
+    kind = f"JPEG files of quality {quality}" if quality else "image files"
     images = ImageFiles(files, labels, tuple(listing.classes), f"folder of {len(files):,} {kind}, {folder.name}/{place.name}", size)
     return resident(images) if size <= RESIDENT else images
+
+
+def jpeg_quality(file):
+    """Return the quality (1..100) that a JPEG file was written with, read off its quantisation tables; None for other files and tables."""
+    from PIL import Image, UnidentifiedImageError
+
+    def tables(source):
+        with Image.open(source) as image:
+            return getattr(image, "quantization", None)
+
+    def written(quality):
+        buffer = BytesIO()
+        Image.new("RGB", (8, 8)).save(buffer, "jpeg", quality=quality)
+        return tables(buffer)
+
+    try:
+        found = tables(file)
+    except (OSError, UnidentifiedImageError):
+        return None
+    return next((quality for quality in range(100, 0, -1) if written(quality) == found), None) if found else None
 
 
 def resident(images):

@@ -5,6 +5,7 @@ paper's Figure 5: ``conv1``, ``res2a_branch2a`` ... ``res5c_branch2c``, their ba
 the dense layer ``fc``. Every convolution has a bias.
 """
 
+import copy
 import math
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -97,6 +98,23 @@ def load_state(model, state):
     with torch.no_grad():
         for name, value in own.items():
             value.copy_(state[name])
+
+
+@torch.no_grad()
+def folded(model):
+    """Return a copy of a network, for evaluation alone, whose batch norms are folded into the convolutions before them.
+
+    The function is the same to the rounding of float32.
+    """
+    model = copy.deepcopy(model).eval()
+    for name, layer in conv_layers(model).items():
+        norm = getattr(model, batch_norm_name(name), None)
+        if norm is not None:
+            scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+            layer.weight.mul_(scale.view(-1, 1, 1, 1))
+            layer.bias.sub_(norm.running_mean).mul_(scale).add_(norm.bias)
+            setattr(model, batch_norm_name(name), nn.Identity())
+    return model
 
 
 def unknown_layer(layer, known):

@@ -6,7 +6,7 @@ from scipy import stats
 
 KINDS = ("as alike as they behave", "similar yet different", "different yet similar")
 MARGIN = 0.25  # a difference beyond it is a yellow or a red cell
-PAIR_COLUMNS = ["a", "b", "relation", "similarity", "compatibility", "low", "high", "difference", "kind", "agreement"]
+PAIR_COLUMNS = ["a", "b", "relation", "similarity", "compatibility", "low", "high", "compatibility_conditions", "difference", "kind", "agreement"]
 
 
 def compatibility(table, over="distortions"):
@@ -83,13 +83,13 @@ def relation(a, b, parents):
     return "same family" if founder(a) == founder(b) else "strangers"
 
 
-def pair_table(compatibility, similarity, bounds, agreement, parents):
+def pair_table(compatibility, variant, similarity, bounds, agreement, parents):
     """Return one row for each pair: `PAIR_COLUMNS`.
 
     Parameters
     ----------
-    compatibility, similarity, agreement : pandas.DataFrame
-        (network, network).
+    compatibility, variant, similarity, agreement : pandas.DataFrame
+        (network, network); the compatibility over distortions, and its variant over conditions.
     bounds : array
         (2, network, network), the interval of the compatibility.
     parents : dict
@@ -102,29 +102,115 @@ def pair_table(compatibility, similarity, bounds, agreement, parents):
         for j, b in enumerate(names[i + 1 :], i + 1):
             d = gap.iloc[i, j]
             low, high = bounds[:, i, j]
-            rows.append((a, b, relation(a, b, parents), similarity.iloc[i, j], compatibility.iloc[i, j], low, high, d, kind(d), agreement.iloc[i, j]))
+            values = similarity.iloc[i, j], compatibility.iloc[i, j], low, high, variant.iloc[i, j], d, kind(d), agreement.iloc[i, j]
+            rows.append((a, b, relation(a, b, parents), *values))
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
-def correlation(compatibility, similarity):
-    """Return Pearson's r of similarity with compatibility over all pairs."""
-    upper = np.triu_indices(len(compatibility), 1)
-    return float(stats.pearsonr(np.asarray(similarity)[upper], np.asarray(compatibility)[upper])[0])
+PAIRS = ("all pairs", "within families", "between families")
 
 
-def correlation_interval(compatibility, similarity, resamples=2000, seed=0):
-    """Return Pearson's r of similarity with compatibility over all pairs and its 95 % interval.
+def chosen_pairs(family_of, names, which):
+    """Return the mask (network, network) of one of `PAIRS`, given {network: family}; the diagonal is never in it."""
+    if which not in PAIRS:
+        raise ValueError(f"which is {which!r}: choose of {', '.join(PAIRS)}")
+    founder = np.array([family_of[name] for name in names])
+    same = founder[:, None] == founder
+    return {"all pairs": True, "within families": same, "between families": ~same}[which] & ~np.eye(len(names), dtype=bool)
+
+
+def correlation(compatibility, similarity, chosen=None):
+    """Return Pearson's r of similarity with compatibility over all pairs, or those of a mask (network, network)."""
+    c, s = np.asarray(compatibility), np.asarray(similarity)
+    pairs = np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1)
+    return float(stats.pearsonr(s[pairs], c[pairs])[0])
+
+
+def correlation_interval(compatibility, similarity, chosen=None, resamples=2000, seed=0):
+    """Return Pearson's r of similarity with compatibility over the chosen pairs and its 95 % interval.
 
     Pairs share networks, so not pairs but networks are resampled (pairs of a network with itself are left out).
     """
     c, s = np.asarray(compatibility), np.asarray(similarity)
     source, n = np.random.default_rng(seed), len(c)
+    mask = ~np.eye(n, dtype=bool) if chosen is None else chosen
     upper = np.triu_indices(n, 1)
     samples = []
     for _ in range(resamples):
-        chosen = source.integers(n, size=n)
-        i, j = chosen[upper[0]], chosen[upper[1]]
-        x, y = s[i, j][i != j], c[i, j][i != j]
+        drawn = source.integers(n, size=n)
+        i, j = drawn[upper[0]], drawn[upper[1]]
+        i, j = i[mask[i, j]], j[mask[i, j]]
+        x, y = s[i, j], c[i, j]
         if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0:
             samples.append(stats.pearsonr(x, y)[0])
-    return correlation(c, s), *np.quantile(samples, [0.025, 0.975])
+    return correlation(c, s, chosen), *np.quantile(samples, [0.025, 0.975])
+
+
+def permutation_test(compatibility, similarity, chosen=None, family_of=None, permutations=9999, seed=0):
+    """Return the two-sided p of Mantel's test: how often relabelled networks correlate as strongly as these (1 / permutations at least).
+
+    Networks are relabelled in one of the two matrices. With `family_of` (one entry for each network) only so that families stay families:
+    members change places within a family, and families of one size with each other; pairs within families then stay such.
+    """
+    c, s = np.asarray(compatibility), np.asarray(similarity)
+    i, j = np.nonzero(np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1))
+    source, real = np.random.default_rng(seed), abs(correlation(c, s, chosen))
+    as_strong = 0
+    for _ in range(permutations):
+        new = source.permutation(len(c)) if family_of is None else relabelled(family_of, source)
+        moved = c[new[i], new[j]]
+        as_strong += abs(np.corrcoef(s[i, j], moved)[0, 1]) >= real - 1e-12
+    return (as_strong + 1) / (permutations + 1)
+
+
+def relabelled(family_of, source):
+    """Return a random permutation of networks that maps every family onto one of its size; `family_of` has one entry for each network."""
+    families = {}
+    for network, founder in enumerate(family_of):
+        families.setdefault(founder, []).append(network)
+    new = np.empty(len(family_of), dtype=int)
+    for size in {len(family) for family in families.values()}:
+        alike = [family for family in families.values() if len(family) == size]
+        for family, target in zip(alike, source.permutation(len(alike)), strict=True):
+            new[family] = source.permutation(alike[target])
+    return new
+
+
+def correlations(compatibilities, similarity, family_of):
+    """Return the table of similarity against compatibility: (definition, pairs, n, r, low, high, p, rho, rho_p).
+
+    Parameters
+    ----------
+    compatibilities : dict
+        {definition: (network, network)}.
+    similarity : pandas.DataFrame
+        (network, network).
+    family_of : dict
+        {network: family}.
+
+    Notes
+    -----
+    r is Pearson's with the 95 % interval of resampled networks, rho Spearman's (Pearson's of the ranks of the chosen pairs); p by permutation.
+    """
+    names, rows = list(similarity.index), []
+    families = [family_of[name] for name in names]
+    for definition, compatibility in compatibilities.items():
+        for which in PAIRS:
+            chosen = chosen_pairs(family_of, names, which)
+            n, labels = int(chosen.sum() // 2), None if which == "all pairs" else families
+            if n < 3:
+                rows.append((definition, which, n, *[np.nan] * 6))
+                continue
+            matrices = np.asarray(compatibility), np.asarray(similarity)
+            ranked = [ranks(matrix, chosen) for matrix in matrices]
+            interval = correlation_interval(*matrices, chosen)
+            p, rho_p = (permutation_test(*pair, chosen, labels) for pair in (matrices, ranked))
+            rows.append((definition, which, n, *interval, p, correlation(*ranked, chosen), rho_p))
+    return pd.DataFrame(rows, columns=["definition", "pairs", "n", "r", "low", "high", "p", "rho", "rho_p"])
+
+
+def ranks(matrix, chosen):
+    """Return a symmetric matrix with the values of the chosen pairs replaced by their ranks."""
+    result = np.zeros(matrix.shape)
+    result[chosen] = stats.rankdata(matrix[chosen])
+    return result

@@ -145,23 +145,107 @@ def layer_profile(mean, sd, chance=None, title="", ax=None, name=None):
     return ax
 
 
-def pair_scatter(pairs, chance=None, title="", ax=None):
-    """Draw every pair's similarity against its compatibility, marked by its kind, with the chance level of similarity."""
-    ax = ax or plt.subplots(figsize=(7, 4.6))[1]
+def pair_scatter(pairs, family_of, chance=None, title="", axes=None):
+    """Draw every pair's similarity against its compatibility: strangers to the left, families to the right.
+
+    Strangers are marked by their kind, beside the chance level of similarity; pairs of a family are coloured by it, over how far their similarity
+    is from 1 (logarithmic, alike to the right).
+
+    Parameters
+    ----------
+    pairs : pandas.DataFrame
+        The pair table.
+    family_of : dict
+        {network: family}.
+    """
+    if axes is None:
+        axes = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True)[1]
+    left, right = axes
+    strangers, related = pairs[pairs["relation"] == "strangers"], pairs[pairs["relation"] != "strangers"]
     many = len(pairs) > 400
     for name, (colour, mark) in KIND_MARKS.items():
-        part = pairs[pairs["kind"] == name]
-        if not many and part["low"].notna().all():
-            errors = np.clip([part["compatibility"] - part["low"], part["high"] - part["compatibility"]], 0, None)
-            ax.errorbar(part["similarity"], part["compatibility"], yerr=errors, fmt="none", ecolor=colour, alpha=0.5, linewidth=1)
-        ax.scatter(
-            part["similarity"], part["compatibility"], 30 if not many else 3, color=colour, marker=mark, alpha=0.8, label=f"{name} ({len(part)})"
-        )
+        part = strangers[strangers["kind"] == name]
+        points_with_intervals(left, part["similarity"], part, colour, mark, f"{name} ({len(part)})", many)
     if chance is not None:
-        ax.axvline(chance, color="black", linestyle=":", linewidth=1, label=f"chance level of similarity ({chance:.3f})")
-    ax.set(xlabel="similarity (aligned kernel correlation)", ylabel="compatibility", xlim=(0, 1.03), title=title)
+        left.axvline(chance, color="black", linestyle=":", linewidth=1, label=f"chance level ({chance:.3f})")
+    left.set(xlabel="similarity", ylabel="compatibility", title=f"between families: {len(strangers)} pairs")
+    distance = (1 - related["similarity"]).clip(lower=1e-9)
+    for i, (founder, part) in enumerate(related.groupby(related["a"].map(family_of), sort=False)):
+        points_with_intervals(right, distance[part.index], part, f"C{i % 8}", "so^vDPX*"[i % 8], f"family of {founder} ({len(part)})", many)
+    right.set(xscale="log", xlabel="1 - similarity (alike to the right)", title=f"within families: {len(related)} pairs")
+    right.invert_xaxis()
+    for ax in axes:
+        ax.axhline(0, color="#888888", linewidth=0.8)
+        ax.grid()
+        if not many:
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8)
+    left.figure.suptitle(title)
+    return axes
+
+
+def points_with_intervals(ax, x, part, colour, mark, name, many=False):
+    """Draw the compatibility of some pairs over x, with its interval where there are not too many."""
+    if not many and len(part) and part["low"].notna().all():
+        errors = np.clip([part["compatibility"] - part["low"], part["high"] - part["compatibility"]], 0, None)
+        ax.errorbar(x, part["compatibility"], yerr=errors, fmt="none", ecolor=colour, alpha=0.5, linewidth=1)
+    ax.scatter(x, part["compatibility"], 3 if many else 30, color=colour, marker=mark, alpha=0.8, label=name)
+
+
+def agreement_scatter(pairs, title="", ax=None):
+    """Draw every pair's compatibility against the share of images on which the two predict the same class."""
+    ax = ax or plt.subplots(figsize=(6.4, 4.6))[1]
+    related = pairs["relation"] != "strangers"
+    for name, part, colour, mark in (("between families", pairs[~related], "#8B0A3C", "^"), ("within families", pairs[related], "#E0A800", "s")):
+        ax.scatter(part["compatibility"], part["agreement"], 30 if len(pairs) <= 400 else 3, color=colour, marker=mark, alpha=0.7, label=name)
+    ax.set(xlabel="compatibility", ylabel="agreement (share of equal predictions)", title=title)
     ax.grid()
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    ax.legend()
+    return ax
+
+
+def cumulative(table, layers, title="", axes=None):
+    """Draw what copying layer after layer does: from the input up to each layer, and from each layer to the output.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Transplants by name, with ``recovered`` and its interval, and ``visual_intelligence``; the recipient and the donor first.
+    layers : list of str
+        The convolutions in their order.
+    """
+    if axes is None:
+        axes = plt.subplots(2, 1, figsize=(9, 7), sharex=True)[1]
+    x = np.arange(len(layers))
+    recipient, donor = table.index[:2]
+    directions = {
+        "from the input up to this layer": [f"up to {layer}" for layer in layers[:-1]] + ["all convs and batch norms"],
+        "from this layer to the output": [donor] + [f"from {layer}" for layer in layers[1:]],
+    }
+    for ax, column in zip(axes, ("visual_intelligence", "recovered"), strict=True):
+        for i, (name, rows) in enumerate(directions.items()):
+            part = table.loc[rows]
+            ax.plot(x, part[column], color=f"C{i}", marker="os"[i], label=name)
+            ax.fill_between(x, part[f"{column}_low"], part[f"{column}_high"], color=f"C{i}", alpha=0.2, linewidth=0)
+        for name, line in ((recipient, ":"), (donor, "--")):
+            ax.axhline(table.loc[name, column], color="black", linestyle=line, linewidth=1, label=name)
+        ax.set_ylabel(label(column))
+        ax.grid()
+    axes[0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[1].set_xticks(x, layers, rotation=90, fontsize=8)
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def changes(frame, title="", ax=None):
+    """Draw changes of accuracy (transplant, distortion), in points of 1, as a table of colours."""
+    ax = ax or plt.subplots(figsize=(8, 0.28 * len(frame) + 1.5))[1]
+    size = max(0.05, float(np.nanmax(np.abs(frame))))
+    sns.heatmap(
+        frame.rename(columns=label), vmin=-size, vmax=size, cmap="PuOr", annot=frame.map(lambda v: f"{v:+.2f}".replace("0.", ".")), fmt="",
+        annot_kws={"size": 7}, cbar_kws={"label": "change of accuracy", "shrink": 0.6}, ax=ax,
+    )  # fmt: skip
+    ax.tick_params(length=0)
+    ax.set(title=title, xlabel="", ylabel="")
     return ax
 
 

@@ -3,10 +3,58 @@
 What a table needs is another table or a network, never a notebook; so any of them may be asked for first.
 """
 
+import re
+
 import pandas as pd
+import torch
 
 from paradoxlib import claims as statements
-from paradoxlib import evaluation, kernels, paradox, published, tables, training, transplant
+from paradoxlib import data, evaluation, kernels, paradox, paths, published, tables, training, transplant, weights
+from paradoxlib import study as studies
+
+EXAMPLES = {"classes": 5, "each": 8, "train": 6}  # test images of each of the first classes, and training images
+
+
+def examples(study):
+    """Return {split: Images}: a few images of the data set, kept in figures/ for a reader who does not have the data."""
+    key, path = studies.key(study.data.model_dump()), paths.figures(study.name) / "examples.safetensors"
+    about = weights.read_about(path)
+    if about is None or about["key"] != key or study.session.recompute:
+        images = {split: study.images(split) for split in ("train", "test")}
+        labels = images["test"].labels
+        chosen = [(labels == c).nonzero()[: EXAMPLES["each"], 0] for c in range(min(EXAMPLES["classes"], len(images["test"].classes)))]
+        order = {"train": torch.arange(EXAMPLES["train"]), "test": torch.cat(chosen)}
+        tensors = {}
+        for split, part in images.items():
+            batches = list(data.batches(part, order[split], 1))
+            tensors |= {split: torch.cat([pixels for _, pixels, _ in batches]), f"{split}_labels": torch.cat([label for *_, label in batches])}
+        source, counts = ({split: value(part) for split, part in images.items()} for value in (lambda part: part.source, len))
+        weights.write(path, tensors, {"key": key, "classes": images["test"].classes, "source": source, "counts": counts})
+    tensors, about = weights.read(path)
+    kept = {split: (tensors[split], tensors[f"{split}_labels"], tuple(about["classes"])) for split in ("train", "test")}
+    return {split: data.Images(*parts, f"{about['source'][split]}; {about['counts'][split]:,} used") for split, parts in kept.items()}
+
+
+def caption(study):
+    """Return the study's title for figures; where its images are JPEG files it says so, with their quality."""
+    quality = re.search(r"JPEG files of quality (\d+)", examples(study)["test"].source)
+    return f"{study.title} (JPEG, quality {quality[1]})" if quality else study.title
+
+
+def networks(study):
+    """Return the table of all networks: their settings, family, and the sha256 of their weights (`weights.digest`)."""
+
+    def compute():
+        training.train_all(study)
+        rows = []
+        for name, network in study.networks.items():
+            tensors, _ = weights.read(paths.weights(study.name, name))
+            settings = {"network": name, "family": study.family_of[name], **network.model_dump()}
+            lists = {key: " ".join(map(str, value)) for key, value in settings.items() if isinstance(value, tuple)}
+            rows.append(settings | lists | {"sha256": weights.digest(tensors)})
+        return pd.DataFrame(rows)
+
+    return tables.result(study, "networks", compute).set_index("network")
 
 
 def history(study):
@@ -54,6 +102,41 @@ def chance_levels(study):
     return tables.result(study, "chance_levels", compute).set_index("alignment")["chance_level"].to_dict()
 
 
+def compatibilities(study):
+    """Return {definition: compatibility (network, network)}: over the eight distortions (the paper's), and over all conditions."""
+    return {over: paradox.compatibility(accuracies(study), over) for over in ("distortions", "conditions")}
+
+
+def correlations(study):
+    """Return the table of similarity against compatibility, over all pairs, within and between families; see `paradox.correlations`."""
+
+    def compute():
+        return paradox.correlations(compatibilities(study), similarity(study), study.family_of)
+
+    return tables.result(study, "correlations", compute)
+
+
+def noise_seeds(study):
+    """Return the table (seed, a, b, compatibility) of all pairs on the study's transplant images, under three seeds of the noise."""
+
+    def compute():
+        images, first = study.images("test").first(study.transplant_images), study.evaluation.seed
+        predicted, rows = evaluation.predictions(study), []
+        for seed in range(first, first + 3):
+            again = {name: classes[:, : len(images)].clone() for name, classes in predicted.items()}
+            if seed != first:
+                noisy = [i for i, (name, level) in enumerate(study.conditions) if name.endswith(("noise", "pepper")) and level]
+                nets = {name: training.load_network(study, name) for name in study.networks}
+                part = evaluation.predict_conditions(nets, images, [study.conditions[i] for i in noisy], seed, study.device, f"noise of seed {seed}")
+                for name, classes in again.items():
+                    classes[noisy] = part[name]
+            table = paradox.compatibility(evaluation.accuracy(again, images.labels, study.conditions))
+            rows += [(seed, a, b, table.loc[a, b]) for i, a in enumerate(table) for b in table.columns[i + 1 :]]
+        return pd.DataFrame(rows, columns=["seed", "a", "b", "compatibility"])
+
+    return tables.result(study, "noise_seeds", compute, study.transplant_images)
+
+
 def pairs(study):
     """Return the table of all pairs; see `paradox.pair_table`."""
 
@@ -62,7 +145,8 @@ def pairs(study):
         samples = evaluation.resampled_accuracy(predicted, study.images("test").labels)
         bounds = paradox.compatibility_intervals(samples, conditions)
         parents = {name: network.parent for name, network in study.networks.items()}
-        return paradox.pair_table(paradox.compatibility(accuracies(study)), similarity(study), bounds, agreement(study), parents)
+        both = compatibilities(study).values()
+        return paradox.pair_table(*both, similarity(study), bounds, agreement(study), parents)
 
     return tables.result(study, "pairs", compute)
 

@@ -190,13 +190,13 @@ class Study(Strict):
     def network_key(self, name):
         """Return the key of a trained network: its settings, its ancestors', the architecture and the training data."""
         network = self.network(name)
-        source = self.data.model_dump(exclude={"test_images"})
-        own = network.model_dump(exclude={"parent"})
-        return key(own, self.network_key(network.parent) if network.parent else [source, self.model.model_dump()])
+        source = self.data.model_dump(exclude={"test_images"}, exclude_defaults=True)
+        own = network.model_dump(exclude={"parent"}, exclude_defaults=True)  # so that a new setting leaves what is done in its place
+        return key(own, self.network_key(network.parent) if network.parent else [source, self.model.model_dump(exclude_defaults=True)])
 
     def prediction_key(self, name):
         """Return the key of a network's predictions: its own and that of the study's evaluation."""
-        return key(self.network_key(name), self.evaluation.model_dump(), self.data.test_images)
+        return key(self.network_key(name), self.evaluation.model_dump(exclude_defaults=True), self.data.test_images)
 
     def table_key(self, *what):
         """Return the key of a table made from all networks under the study's evaluation."""

@@ -242,7 +242,7 @@ class Training:
             "mean": self.mean, "std": self.std, "classes": list(self.images.classes), "source": self.images.source,
             "history": self.history, "images": seen, "seconds": self.seconds, "device": device,
         }  # fmt: skip
-        weights.write(paths.weights(self.study.name, self.name), self.model.state_dict(), about)
+        weights.write(paths.weights(self.study.name, self.name), weights.rounded(self.model.state_dict()), about)
         for path in (paths.checkpoint(self.study.name, self.name), paths.progress(self.study.name, self.name)):
             path.unlink(missing_ok=True)
 

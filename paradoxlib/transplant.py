@@ -63,15 +63,23 @@ def transplant(recipient, donor, layers, parts=("kernel", "bias")):
 
 
 def plan(state):
-    """Return the transplants of notebook 06: {name: (layers, parts)}: each convolution alone, and the groups the paper speaks of."""
+    """Return the transplants of notebook 06: {name: (layers, parts)}.
+
+    Each convolution alone; cumulatively, with their batch norms, all layers from the input to one (``up to <layer>``) and from one to the output
+    (``from <layer>``, the dense layer with them); and the groups the paper speaks of.
+    """
     convs = models.convolutions(state)
-    return {layer: ([layer], ("kernel", "bias")) for layer in convs} | {
+    single = {layer: ([layer], ("kernel", "bias")) for layer in convs}
+    up_to = {f"up to {layer}": (convs[: i + 1], PARTS) for i, layer in enumerate(convs[:-1])}
+    since = {f"from {layer}": ([*convs[i:], "fc"], PARTS) for i, layer in enumerate(convs) if i}
+    groups = {
         "all convs": (convs, ("kernel", "bias")),
         "all convs, kernels alone": (convs, ("kernel",)),
         "all convs and batch norms": (convs, PARTS),
         "batch norms alone": (convs, ("batch_norm",)),
         "dense alone": (["fc"], ("kernel", "bias")),
     }
+    return single | up_to | since | groups
 
 
 def recovered(means):

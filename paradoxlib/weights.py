@@ -37,6 +37,11 @@ def write(path, tensors, about):
         save_file(tensors, temporary, {"about": text, "digest": digest(tensors, text)})
 
 
+def rounded(state):
+    """Return a state dict as networks are kept: kernels and dense weights as float16, vectors (biases, batch norms) as they are."""
+    return {name: value.half() if value.dim() > 1 else value for name, value in state.items()}
+
+
 def read_about(path):
     """Return what a file says it is, without reading its tensors; None where it is not there."""
     try:

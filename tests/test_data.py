@@ -157,3 +157,18 @@ def test_statistics_are_those_of_the_pixels():
 def test_no_room_on_disk_is_said(tmp_path):
     with pytest.raises(OSError, match="no room on disk for the test"):
         paths.require_space(tmp_path / "not" / "there", 1e18, "the test")
+
+
+def test_the_quality_of_jpeg_files_is_named(tmp_path):
+    for quality in (30, 75, 95):
+        Image.new("RGB", (32, 32), (200, 30, 90)).save(tmp_path / f"{quality}.jpg", quality=quality)
+        assert data.jpeg_quality(tmp_path / f"{quality}.jpg") == quality
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    (tmp_path / "b.jpg").write_text("no image")
+    assert data.jpeg_quality(tmp_path / "a.png") is None and data.jpeg_quality(tmp_path / "b.jpg") is None
+
+
+def test_what_would_be_downloaded(tmp_path):
+    assert data.must_download("cifar10", tmp_path) and not data.must_download("digits", tmp_path)
+    (tmp_path / "cifar10").mkdir()
+    assert not data.must_download("cifar10", tmp_path)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from paradoxlib import data, distortions, evaluation, models, results, training
+from paradoxlib import data, distortions, evaluation, models, paradox, results, training
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_finished_predictions_are_read_and_unfinished_ones_made(tiny, monkeypatc
     evaluation.paths.predictions("tiny", "B").unlink()
     asked = []
     real = evaluation.predict_conditions
-    monkeypatch.setattr(evaluation, "predict_conditions", lambda models, *rest: asked.append(list(models)) or real(models, *rest))
+    monkeypatch.setattr(evaluation, "predict_conditions", lambda networks, *rest: asked.append(list(networks)) or real(networks, *rest))
     again = evaluation.predictions(tiny)
     assert asked == [["B"]] and all(torch.equal(first[name], again[name]) for name in "ABC")
 
@@ -86,6 +86,31 @@ def test_predictions_of_other_images_are_not_taken_for_done(tiny, monkeypatch):
     monkeypatch.setattr(type(tiny), "images", lambda study, split: others)
     again = evaluation.predictions(tiny)
     assert any(not torch.equal(first[name], again[name]) for name in first)
+
+
+def test_evaluation_leaves_the_number_of_threads_as_it_was(networks, images):
+    before = torch.get_num_threads()
+    evaluation.predict_conditions(networks, images, CONDITIONS[:1])
+    assert torch.get_num_threads() == before
+
+
+def test_examples_are_kept_for_a_reader_without_the_data(tiny, monkeypatch):
+    first = results.examples(tiny)
+    assert len(first["test"]) > 10 and len(first["train"]) == 6
+    assert first["test"].labels.tolist() == sorted(first["test"].labels.tolist())
+    assert results.caption(tiny) == tiny.title
+    monkeypatch.setattr(type(tiny), "images", lambda *_: pytest.fail("the images are not needed"))
+    again = results.examples(tiny)
+    assert all(torch.equal(first[split].pixels, again[split].pixels) for split in first)
+
+
+def test_other_noise_moves_the_compatibility_a_little(tiny):
+    table = results.noise_seeds(tiny)
+    assert len(table) == 3 * 3 and table["seed"].unique().tolist() == [1, 2, 3]
+    whole = paradox.compatibility(evaluation.accuracy(
+        {name: classes[:, :10] for name, classes in evaluation.predictions(tiny).items()}, tiny.images("test").labels[:10], tiny.conditions
+    ))  # fmt: skip
+    assert table.loc[0, "compatibility"] == pytest.approx(whole.loc["A", "B"], nan_ok=True)
 
 
 def test_a_study_s_tables_hang_together(tiny):

@@ -101,3 +101,19 @@ def test_weights_that_do_not_fit_are_refused():
         models.load_state(model, {**state, "extra": torch.zeros(1)})
     with pytest.raises(ValueError, match=r"'fc.weight' is \(3, 64\), not \(10, 64\)"):
         models.load_state(model, {**state, "fc.weight": torch.zeros(3, 64)})
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet50"])
+def test_folding_batch_norms_leaves_the_function(name):
+    model = models.build(name, generator=data.generator("fold")).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            for values, low in ((module.running_mean, -0.2), (module.running_var, 0.5), (module.weight, 0.5), (module.bias, -0.2)):
+                values.data.uniform_(low, low + 1, generator=data.generator(low))
+    model.standardise([0.5] * 3, [0.2] * 3)
+    folded, images = models.folded(model), torch.rand(4, 3, 32, 32, generator=data.generator("images"))
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    with torch.inference_mode():
+        before, after = model.double()(images.double()), folded.double()(images.double())
+    assert torch.allclose(before, after, rtol=1e-4, atol=1e-4 * before.abs().max().item())
+    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())

@@ -94,6 +94,52 @@ def test_correlation_interval():
     assert low < 0 < high and low < r < high
 
 
+FAMILIES = dict(zip("abcdefghij", [0, 0, 0, 1, 1, 2, 2, 3, 4, 5], strict=True))
+
+
+def symmetric(seed):
+    values = np.random.default_rng(seed).random((10, 10))
+    return pd.DataFrame(values + values.T, list(FAMILIES), list(FAMILIES))
+
+
+def test_chosen_pairs():
+    masks = {which: paradox.chosen_pairs(FAMILIES, list(FAMILIES), which) for which in paradox.PAIRS}
+    assert [int(mask.sum()) // 2 for mask in masks.values()] == [45, 5, 40]
+    assert not any(np.diag(mask).any() for mask in masks.values())
+    assert (masks["within families"] ^ masks["between families"] == masks["all pairs"]).all()
+    with pytest.raises(ValueError, match="choose of all pairs"):
+        paradox.chosen_pairs(FAMILIES, list(FAMILIES), "some")
+
+
+def test_relabelling_leaves_families_families():
+    founder, source = np.array(list(FAMILIES.values())), np.random.default_rng(0)
+    same, seen = founder[:, None] == founder, set()
+    for _ in range(50):
+        new = paradox.relabelled(founder.tolist(), source)
+        assert sorted(new) == list(range(10)) and (same[np.ix_(new, new)] == same).all()
+        seen.add(tuple(new))
+    assert len(seen) > 40
+
+
+@pytest.mark.parametrize("families", [None, list(FAMILIES.values())])
+def test_permutation_test(families):
+    one, other = symmetric(1), symmetric(2)
+    assert paradox.permutation_test(one, one + 1, family_of=families, permutations=99) == 0.01
+    assert paradox.permutation_test(one, other, family_of=families, permutations=199) > 0.05
+
+
+def test_correlations_by_kind_of_pair():
+    similarity = symmetric(3)
+    same = paradox.chosen_pairs(FAMILIES, list(FAMILIES), "within families")
+    opposed = similarity.where(~same, -(similarity**3))
+    table = paradox.correlations({"made up": opposed}, similarity, FAMILIES).set_index("pairs")
+    assert table.loc["between families", "r"] == pytest.approx(1) and table.loc["within families", "rho"] == pytest.approx(-1)
+    assert -1 < table.loc["within families", "r"] < -0.5 and table["n"].tolist() == [45, 5, 40]
+    assert table.loc["between families", "p"] < 0.01 and (table["low"] <= table["r"]).all()
+    few = paradox.correlations({"made up": opposed}, similarity, dict.fromkeys(FAMILIES, 0)).set_index("pairs")
+    assert np.isnan(few.loc["between families", "r"]) and few.loc["between families", "n"] == 0
+
+
 @pytest.mark.parametrize(
     ("interval", "expected"),
     [((0.96, 1), "holds"), ((0.5, 0.9), "fails"), ((0.9, 0.97), "open"), ((math.nan, math.nan), "no such pair")],
@@ -112,7 +158,7 @@ def test_claims_of_a_made_up_population(accuracies):
     samples[0] = accuracies
     conditions = distortions.conditions()
     bounds = paradox.compatibility_intervals(samples, conditions)
-    pairs = paradox.pair_table(paradox.compatibility(tidy(accuracies)), similarity, bounds, similarity, parents)
+    pairs = paradox.pair_table(paradox.compatibility(tidy(accuracies)), similarity * 0, similarity, bounds, similarity, parents)
     table = claims.claims(pairs, samples, conditions, (0.0, -0.1, 0.1), comparable=True).set_index("statement")
     assert len(table) == 14
     verdicts = {text.split(":")[0]: verdict for text, verdict in table["verdict"].items()}

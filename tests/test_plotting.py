@@ -55,4 +55,18 @@ def test_the_other_plots_draw():
     series = pd.Series([0.1, 0.2], ["p", "q"])
     assert plotting.bars(series, series - 0.1, series + 0.1, {"mark": 0.15}).get_legend()
     assert plotting.layer_profile(series, series, 0.13).get_ylabel()
-    assert len(plotting.pair_scatter(claims.published_pairs(), 0.135).collections) == 3
+    pairs, families = claims.published_pairs(), published.families(published.matrix("fig7"))
+    left, right = plotting.pair_scatter(pairs, families, 0.135)
+    assert sum(len(part.get_offsets()) for part in [*left.collections, *right.collections]) == 190 and right.xaxis_inverted()
+    assert plotting.agreement_scatter(pairs.assign(agreement=0.5)).get_legend()
+
+
+def test_transplant_plots_draw():
+    layers = ["x", "y", "z"]
+    names = ["a", "b", *layers, "up to x", "up to y", "from y", "from z", "all convs and batch norms"]
+    columns = [f"{name}{end}" for name in ("visual_intelligence", "recovered") for end in ("", "_low", "_high")]
+    table = pd.DataFrame(np.random.default_rng(0).random((len(names), len(columns))), names, columns)
+    for ax in plotting.cumulative(table, layers):
+        assert [len(line.get_xdata()) for line in ax.lines] == [3, 3, 2, 2]
+    change = pd.DataFrame([[0.1, -0.25]], ["x"], ["blur", "salt_pepper"])
+    assert [text.get_text() for text in plotting.changes(change).texts] == ["+.10", "-.25"]

@@ -65,8 +65,19 @@ def test_bad_choices_are_refused(states):
 
 def test_the_plan_covers_every_convolution_and_the_paper_s_groups(states):
     plan = transplant.plan(states[0])
-    assert len(plan) == 21 + 5
+    assert len(plan) == 21 + 20 + 20 + 5
     assert {"all convs", "all convs and batch norms", "batch norms alone", "dense alone"} < set(plan)
+
+
+def test_cumulative_transplants_meet_in_the_middle(states):
+    recipient, donor = states
+    plan, convs = transplant.plan(recipient), models.convolutions(recipient)
+    for i, layer in enumerate(convs[:-1]):
+        lower = transplant.transplant(recipient, donor, *plan[f"up to {layer}"])
+        whole = transplant.transplant(lower, donor, *plan[f"from {convs[i + 1]}"])
+        assert all(torch.equal(whole[name], donor[name]) for name in donor)
+        changed = {name.rpartition(".")[0] for name in donor if not torch.equal(lower[name], recipient[name])}
+        assert changed & set(convs) == set(convs[: i + 1])
 
 
 def test_recovered_is_the_share_of_the_way_from_recipient_to_donor():
@@ -79,7 +90,7 @@ def test_recovered_is_the_share_of_the_way_from_recipient_to_donor():
 
 def test_the_table_of_a_study(tiny):
     table = results.transplants(tiny).set_index("transplant")
-    assert list(table.index[:2]) == ["A", "B"] and len(table) == 2 + 26
+    assert list(table.index[:2]) == ["A", "B"] and len(table) == 2 + 66
     assert table.loc["all convs", "layers"] == 21 and table.loc["conv1", "values"] == 448
     assert (table["gain_low"] <= table["gain_high"]).all() and table.loc["A", "gain"] == 0
     assert np.allclose(table["gain"], table["visual_intelligence"] - table.loc["A", "visual_intelligence"])

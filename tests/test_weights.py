@@ -98,3 +98,10 @@ def test_missing_and_unknown_files(tmp_path):
     assert weights.read_about(tmp_path / "none.safetensors") is None
     with pytest.raises(ValueError, match="neither .safetensors nor"):
         weights.read_state(tmp_path / "net.h5")
+
+
+def test_networks_are_kept_with_halved_kernels_and_whole_vectors(state):
+    kept = weights.rounded(state)
+    assert {name for name, value in kept.items() if value.dtype == torch.float16} == {name for name, value in state.items() if value.dim() > 1}
+    assert all(torch.equal(kept[name], state[name]) for name in state if state[name].dim() == 1)
+    assert all(torch.allclose(kept[name].float(), state[name], rtol=2**-10, atol=1e-7) for name in state)
