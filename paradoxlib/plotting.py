@@ -209,7 +209,7 @@ def cumulative(table, layers, title="", axes=None):
     Parameters
     ----------
     table : pandas.DataFrame
-        Transplants by name, with ``recovered`` and its interval, and ``visual_intelligence``; the recipient and the donor first.
+        Transplants by name, with ``gain`` and ``recovered`` and their intervals; the recipient and the donor first.
     layers : list of str
         The convolutions in their order.
     """
@@ -221,14 +221,15 @@ def cumulative(table, layers, title="", axes=None):
         "from the input up to this layer": [f"up to {layer}" for layer in layers[:-1]] + ["all convs and batch norms"],
         "from this layer to the output": [donor] + [f"from {layer}" for layer in layers[1:]],
     }
-    for ax, column in zip(axes, ("visual_intelligence", "recovered"), strict=True):
+    text = {"gain": "gain in visual intelligence", "recovered": "recovered behaviour"}
+    for ax, (column, words) in zip(axes, text.items(), strict=True):
         for i, (name, rows) in enumerate(directions.items()):
             part = table.loc[rows]
             ax.plot(x, part[column], color=f"C{i}", marker="os"[i], label=name)
             ax.fill_between(x, part[f"{column}_low"], part[f"{column}_high"], color=f"C{i}", alpha=0.2, linewidth=0)
         for name, line in ((recipient, ":"), (donor, "--")):
             ax.axhline(table.loc[name, column], color="black", linestyle=line, linewidth=1, label=name)
-        ax.set_ylabel(label(column))
+        ax.set_ylabel(words)
         ax.grid()
     axes[0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     axes[1].set_xticks(x, layers, rotation=90, fontsize=8)

@@ -117,7 +117,10 @@ def correlations(study):
 
 
 def noise_seeds(study):
-    """Return the table (seed, a, b, compatibility) of all pairs on the study's transplant images, under three seeds of the noise."""
+    """Return the table (seed, a, b, compatibility, low, high) of all pairs on the study's transplant images, under three seeds of the noise.
+
+    Each with its bootstrap interval over these images.
+    """
 
     def compute():
         images, first = study.images("test").first(study.transplant_images), study.evaluation.seed
@@ -131,8 +134,10 @@ def noise_seeds(study):
                 for name, classes in again.items():
                     classes[noisy] = part[name]
             table = paradox.compatibility(evaluation.accuracy(again, images.labels, study.conditions))
-            rows += [(seed, a, b, table.loc[a, b]) for i, a in enumerate(table) for b in table.columns[i + 1 :]]
-        return pd.DataFrame(rows, columns=["seed", "a", "b", "compatibility"])
+            bounds = paradox.compatibility_intervals(evaluation.resampled_accuracy(again, images.labels), study.conditions)
+            names = list(table)
+            rows += [(seed, a, b, table.loc[a, b], *bounds[:, i, j]) for i, a in enumerate(names) for j, b in enumerate(names) if i < j]
+        return pd.DataFrame(rows, columns=["seed", "a", "b", "compatibility", "low", "high"])
 
     return tables.result(study, "noise_seeds", compute, study.transplant_images)
 

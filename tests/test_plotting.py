@@ -64,7 +64,7 @@ def test_the_other_plots_draw():
 def test_transplant_plots_draw():
     layers = ["x", "y", "z"]
     names = ["a", "b", *layers, "up to x", "up to y", "from y", "from z", "all convs and batch norms"]
-    columns = [f"{name}{end}" for name in ("visual_intelligence", "recovered") for end in ("", "_low", "_high")]
+    columns = [f"{name}{end}" for name in ("gain", "recovered") for end in ("", "_low", "_high")]
     table = pd.DataFrame(np.random.default_rng(0).random((len(names), len(columns))), names, columns)
     for ax in plotting.cumulative(table, layers):
         assert [len(line.get_xdata()) for line in ax.lines] == [3, 3, 2, 2]
