@@ -52,13 +52,34 @@ def extreme(pairs, highest):
     return abs(pair["compatibility"]), 0.0 if pair["low"] < 0 < pair["high"] else ends[0], ends[1]
 
 
+def means_over_resampled_networks(pairs, column, chosen, resamples=2000, seed=0):
+    """Return the mean of a column over chosen pairs (a mask), the real one first, then with networks resampled: (1 + resamples,)."""
+    names = sorted({*pairs["a"], *pairs["b"]})
+    counts = np.random.default_rng(seed).multinomial(len(names), [1 / len(names)] * len(names), resamples)
+    counts = np.vstack([np.ones_like(counts[:1]), counts])
+    first, second = (counts[:, [names.index(name) for name in pairs[end]]] for end in "ab")
+    weights = first * second * (chosen & pairs[column].notna()).to_numpy()
+    with np.errstate(invalid="ignore"):
+        return weights @ pairs[column].fillna(0) / weights.sum(1)
+
+
+def with_interval(values):
+    """Return (value, low, high) of values of which the first is the real one, the others resampled."""
+    return values[0], *np.nanquantile(values, [0.025, 0.975])
+
+
 def pair_facts(pairs):
-    """Return {fact: (value, low, high)} of a pair table."""
-    strangers, family = pairs[pairs["relation"] == "strangers"], pairs[pairs["relation"] != "strangers"]
-    alike = pairs[pairs["similarity"] >= ALIKE]
-    gap = alike["compatibility"].mean() - pairs[pairs["similarity"] < ALIKE]["compatibility"].mean()
-    facts = {"family": family["similarity"].min(), "strangers": strangers["similarity"].mean(), "gap": gap}
-    return {name: (value, value, value) for name, value in facts.items()} | {
+    """Return {fact: (value, low, high)} of a pair table.
+
+    The intervals of means are those of resampled networks, the others those of resampled test images; the lowest similarity has none.
+    """
+    apart, near = pairs["relation"] == "strangers", pairs["similarity"] >= ALIKE
+    strangers, alike = pairs[apart], pairs[near]
+    gap = [means_over_resampled_networks(pairs, "compatibility", chosen) for chosen in (near, ~near)]
+    return {
+        "family": (pairs[~apart]["similarity"].min(),) * 3,
+        "strangers": with_interval(means_over_resampled_networks(pairs, "similarity", apart)),
+        "gap": with_interval(gap[0] - gap[1]),
         "alike and alike": extreme(alike, True),
         "yellow": extreme(alike, False),
         "red": extreme(strangers, True),
@@ -76,7 +97,7 @@ def accuracy_facts(samples, conditions):
     gap = abs(means[:, :, None] - means[:, None]).max(-1)
     at = np.unravel_index(np.argmax(np.where(near, gap[0], -1)), near.shape)
     facts["same score"] = gap[:, at[0], at[1]] if near.sum() > len(near) else np.full(len(gap), np.nan)
-    return {name: (values[0], *np.nanquantile(values, [0.025, 0.975])) for name, values in facts.items()}
+    return {name: with_interval(values) for name, values in facts.items()}
 
 
 def claims(pairs, samples, conditions, correlation, comparable):

@@ -76,7 +76,7 @@ def test_the_readme_s_claims_are_those_that_were_computed():
         published = "" if np.isnan(row.published) else f"{row.published:.2f}"
         number = row.notebook[:2]
         assert f"| {row.statement} | [{number}](notebooks/{row.notebook}.ipynb) |" in readme
-        assert f"| {published} | {row.reproduced:.2f} | {row.verdict} |" in readme
+        assert f"| {published} | {row.reproduced:.2f} | {row.low:.2f} to {row.high:.2f} | {row.verdict} |" in readme
 
 
 def test_links_lead_somewhere(cells):

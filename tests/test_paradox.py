@@ -70,6 +70,15 @@ def test_published_facts_are_those_the_text_names():
     assert facts["alike and alike"][0] == 0.99 and facts["family"][0] == 0.99  # N16 and N17
 
 
+def test_means_over_resampled_networks_start_with_the_real_one():
+    pairs = claims.published_pairs()
+    near = pairs["similarity"] >= claims.ALIKE
+    values = claims.means_over_resampled_networks(pairs, "compatibility", near, resamples=300)
+    assert len(values) == 301 and values[0] == pytest.approx(pairs[near]["compatibility"].mean())
+    value, low, high = claims.pair_facts(pairs)["gap"]
+    assert low < value < high and value == pytest.approx(values[0] - pairs[~near]["compatibility"].mean())
+
+
 @pytest.mark.parametrize(("difference", "expected"), [(0.0, 0), (0.25, 0), (-0.26, 1), (-1, 1), (0.26, 2)])
 def test_kinds(difference, expected):
     assert paradox.kind(difference) == paradox.KINDS[expected]
