@@ -191,6 +191,22 @@ def points_with_intervals(ax, x, part, colour, mark, name, many=False):
     ax.scatter(x, part["compatibility"], 3 if many else 30, color=colour, marker=mark, alpha=0.8, label=name)
 
 
+def against_rate(table, title="", axes=None):
+    """Draw children's similarity to and compatibility with their parent against the rate of fine-tuning, a line for each parent."""
+    if axes is None:
+        axes = plt.subplots(1, 2, figsize=(10, 4))[1]
+    for i, (name, part) in enumerate(table.sort_values("learning_rate").groupby("parent", sort=False)):
+        axes[0].plot(part["learning_rate"], part["similarity"], color=f"C{i}", marker="os^v"[i % 4], label=name)
+        errors = np.clip([part["compatibility"] - part["low"], part["high"] - part["compatibility"]], 0, None)
+        axes[1].errorbar(part["learning_rate"], part["compatibility"], errors, color=f"C{i}", marker="os^v"[i % 4], capsize=3, label=name)
+    for ax, name in zip(axes, ("similarity to the parent", "compatibility with the parent"), strict=True):
+        ax.set(xscale="log", xlabel="learning rate of fine-tuning", ylabel=name, ylim=(min(0, ax.get_ylim()[0]), 1.05))
+        ax.grid()
+    axes[0].legend()
+    axes[0].figure.suptitle(title)
+    return axes
+
+
 def agreement_scatter(pairs, title="", ax=None):
     """Draw every pair's compatibility against the share of images on which the two predict the same class."""
     ax = ax or plt.subplots(figsize=(6.4, 4.6))[1]

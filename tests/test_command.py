@@ -20,7 +20,7 @@ def call(capsys):
 
 def test_list_names_every_study(call, home):
     code, out, _ = call("list")
-    assert code == 0 and len(out.splitlines()) == 5
+    assert code == 0 and len(out.splitlines()) == 6
     assert "329 resnet20 on cifar10, 53,956 pairs: 0 trained" in out
 
 

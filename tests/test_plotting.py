@@ -68,5 +68,9 @@ def test_transplant_plots_draw():
     table = pd.DataFrame(np.random.default_rng(0).random((len(names), len(columns))), names, columns)
     for ax in plotting.cumulative(table, layers):
         assert [len(line.get_xdata()) for line in ax.lines] == [3, 3, 2, 2]
+    rates = pd.DataFrame(
+        {"parent": list("aab"), "learning_rate": [1e-3, 1e-5, 1e-5], "similarity": 1.0, "compatibility": 0.5, "low": 0.4, "high": 0.6}
+    )
+    assert [list(line.get_xdata()) for line in plotting.against_rate(rates)[0].lines] == [[1e-5, 1e-3], [1e-5]]
     change = pd.DataFrame([[0.1, -0.25]], ["x"], ["blur", "salt_pepper"])
     assert [text.get_text() for text in plotting.changes(change).texts] == ["+.10", "-.25"]

@@ -9,7 +9,14 @@ from paradoxlib import study as studies
 
 @pytest.mark.parametrize(
     ("name", "networks", "founders", "pairs"),
-    [("demo", 8, 3, 28), ("cifar10-20", 20, 9, 190), ("cifar10", 329, 104, 53_956), ("cifar10-resnet50", 12, 2, 66), ("imagenet", 20, 10, 190)],
+    [
+        ("demo", 8, 3, 28),
+        ("cifar10-20", 20, 9, 190),
+        ("cifar10", 329, 104, 53_956),
+        ("cifar10-rates", 9, 2, 36),
+        ("cifar10-resnet50", 12, 2, 66),
+        ("imagenet", 20, 10, 190),
+    ],
 )
 def test_sizes(name, networks, founders, pairs):
     study = studies.load(name)
@@ -20,7 +27,7 @@ def test_sizes(name, networks, founders, pairs):
 
 
 def test_all_five_studies_are_there():
-    assert studies.names() == ["cifar10", "cifar10-20", "cifar10-resnet50", "demo", "imagenet"]
+    assert studies.names() == ["cifar10", "cifar10-20", "cifar10-rates", "cifar10-resnet50", "demo", "imagenet"]
 
 
 def test_the_twenty_have_the_families_of_figure_7():
