@@ -17,7 +17,7 @@ from paradoxlib import data, distortions, models, paths, training, weights
 
 BLOCK = 250  # images that are distorted and shown to all networks together
 PART = {"cpu": 50, "cuda": BLOCK}  # of them, that a network takes at once: on a CPU as many as its caches hold
-NETWORKS = {"cpu": 2, "cuda": 32}  # evaluated side by side: on a GPU making the noise takes longest, on a CPU a stop should lose little
+NETWORKS = {"cpu": 5, "cuda": 32}  # evaluated side by side: the noise is made once for all of them, and a stop should lose little
 RESAMPLES = 1000
 
 

@@ -165,6 +165,8 @@ def pair_scatter(pairs, family_of, chance=None, title="", axes=None):
     many = len(pairs) > 400
     for name, (colour, mark) in KIND_MARKS.items():
         part = strangers[strangers["kind"] == name]
+        if part.empty:
+            continue
         points_with_intervals(left, part["similarity"], part, colour, mark, f"{name} ({len(part)})", many)
     if chance is not None:
         left.axvline(chance, color="black", linestyle=":", linewidth=1, label=f"chance level ({chance:.3f})")
@@ -173,7 +175,7 @@ def pair_scatter(pairs, family_of, chance=None, title="", axes=None):
     for i, (founder, part) in enumerate(related.groupby(related["a"].map(family_of), sort=False)):
         points_with_intervals(right, distance[part.index], part, f"C{i % 8}", "so^vDPX*"[i % 8], f"family of {founder} ({len(part)})", many)
     right.set(xscale="log", xlabel="1 - similarity (alike to the right)", title=f"within families: {len(related)} pairs")
-    right.invert_xaxis()
+    right.xaxis.set(major_locator=plt.LogLocator(subs=(1, 3)), major_formatter="{x:g}", minor_formatter=plt.NullFormatter(), inverted=True)
     for ax in axes:
         ax.axhline(0, color="#888888", linewidth=0.8)
         ax.grid()
@@ -185,7 +187,7 @@ def pair_scatter(pairs, family_of, chance=None, title="", axes=None):
 
 def points_with_intervals(ax, x, part, colour, mark, name, many=False):
     """Draw the compatibility of some pairs over x, with its interval where there are not too many."""
-    if not many and len(part) and part["low"].notna().all():
+    if not many and part["low"].notna().all():
         errors = np.clip([part["compatibility"] - part["low"], part["high"] - part["compatibility"]], 0, None)
         ax.errorbar(x, part["compatibility"], yerr=errors, fmt="none", ecolor=colour, alpha=0.5, linewidth=1)
     ax.scatter(x, part["compatibility"], 3 if many else 30, color=colour, marker=mark, alpha=0.8, label=name)
