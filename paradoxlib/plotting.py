@@ -260,7 +260,7 @@ def changes(frame, title="", ax=None):
     ax = ax or plt.subplots(figsize=(8, 0.28 * len(frame) + 1.5))[1]
     size = max(0.05, float(np.nanmax(np.abs(frame))))
     sns.heatmap(
-        frame.rename(columns=label), vmin=-size, vmax=size, cmap="PuOr", annot=frame.map(lambda v: f"{v:+.2f}".replace("0.", ".")), fmt="",
+        frame.rename(columns=label), vmin=-size, vmax=size, cmap="PuOr", annot=frame.map(lambda v: ".00" if abs(v) < 0.005 else f"{v:+.2f}".replace("0.", ".")), fmt="",
         annot_kws={"size": 7}, cbar_kws={"label": "change of accuracy", "shrink": 0.6}, ax=ax,
     )  # fmt: skip
     ax.tick_params(length=0)
