@@ -259,10 +259,9 @@ def changes(frame, title="", ax=None):
     """Draw changes of accuracy (transplant, distortion), in points of 1, as a table of colours."""
     ax = ax or plt.subplots(figsize=(8, 0.28 * len(frame) + 1.5))[1]
     size = max(0.05, float(np.nanmax(np.abs(frame))))
-    sns.heatmap(
-        frame.rename(columns=label), vmin=-size, vmax=size, cmap="PuOr", annot=frame.map(lambda v: ".00" if abs(v) < 0.005 else f"{v:+.2f}".replace("0.", ".")), fmt="",
-        annot_kws={"size": 7}, cbar_kws={"label": "change of accuracy", "shrink": 0.6}, ax=ax,
-    )  # fmt: skip
+    text = frame.map(lambda value: ".00" if abs(value) < 0.005 else f"{value:+.2f}".replace("0.", "."))
+    bar = {"label": "change of accuracy", "shrink": 0.6}
+    sns.heatmap(frame.rename(columns=label), vmin=-size, vmax=size, cmap="PuOr", annot=text, fmt="", annot_kws={"size": 7}, cbar_kws=bar, ax=ax)
     ax.tick_params(length=0)
     ax.set(title=title, xlabel="", ylabel="")
     return ax
