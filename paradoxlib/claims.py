@@ -65,7 +65,7 @@ def means_over_resampled_networks(pairs, column, chosen, resamples=2000, seed=0)
 
 def with_interval(values):
     """Return (value, low, high) of values of which the first is the real one, the others resampled."""
-    return values[0], *np.nanquantile(values, [0.025, 0.975])
+    return (math.nan,) * 3 if np.isnan(values).all() else (values[0], *np.nanquantile(values, [0.025, 0.975]))
 
 
 def pair_facts(pairs):

@@ -42,14 +42,18 @@ def distortion_means(accuracies, conditions):
 def compatibility_intervals(accuracies, conditions, share=0.95):
     """Return the bounds (2, network, network) of the compatibility over bootstrap samples of the test images.
 
-    `accuracies` is (resample, network, condition); `conditions` the list of (distortion, level).
+    `accuracies` is (resample, network, condition); `conditions` the list of (distortion, level). A pair whose compatibility is undefined in
+    every sample has nan bounds.
     """
     means = distortion_means(accuracies, conditions)
     centred = means - means.mean(-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         unit = centred / np.linalg.norm(centred, axis=-1, keepdims=True)
     samples = unit @ unit.transpose(0, 2, 1)
-    return np.nanquantile(samples, [(1 - share) / 2, (1 + share) / 2], axis=0)
+    defined = ~np.isnan(samples).all(0)
+    bounds = np.full((2, *defined.shape), np.nan)
+    bounds[:, defined] = np.nanquantile(samples[:, defined], [(1 - share) / 2, (1 + share) / 2], axis=0)
+    return bounds
 
 
 def difference(compatibility, similarity):
