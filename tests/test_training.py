@@ -120,8 +120,11 @@ def test_a_child_starts_from_its_parent_and_stays_near(tiny):
     training.train_all(tiny)
     parent, child = (training.load_network(tiny, name) for name in "AB")
     assert torch.equal(parent.mean, child.mean)
-    moved = max((a - b).abs().max().item() for a, b in zip(parent.parameters(), child.parameters(), strict=True))
-    assert 0 < moved <= 3 * 1e-5 * 1.001  # three steps of Adam at 1e-5
+    pairs = list(zip(parent.parameters(), child.parameters(), strict=True))
+    for a, b in pairs:  # three steps of Adam at 1e-5, and where weights are kept as float16 its step there
+        rounding = a.abs() * 2**-10 + 2**-24 if a.dim() > 1 else 0
+        assert ((a - b).abs() <= 3 * 1e-5 * 1.001 + rounding).all()
+    assert any((a != b).any() for a, b in pairs)
 
 
 def test_weight_decay_is_the_gradient_of_keras_l2(tiny):
