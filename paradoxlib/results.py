@@ -28,7 +28,8 @@ def examples(study):
         for split, part in images.items():
             batches = list(data.batches(part, order[split], 1))
             tensors |= {split: torch.cat([pixels for _, pixels, _ in batches]), f"{split}_labels": torch.cat([label for *_, label in batches])}
-        source, counts = ({split: value(part) for split, part in images.items()} for value in (lambda part: part.source, len))
+        source = {split: part.source for split, part in images.items()}
+        counts = {split: len(part) for split, part in images.items()}
         weights.write(path, tensors, {"key": key, "classes": images["test"].classes, "source": source, "counts": counts})
     tensors, about = weights.read(path)
     kept = {split: (tensors[split], tensors[f"{split}_labels"], tuple(about["classes"])) for split in ("train", "test")}
@@ -125,11 +126,11 @@ def noise_seeds(study):
     def compute():
         images, first = study.images("test").first(study.transplant_images), study.evaluation.seed
         predicted, rows = evaluation.predictions(study), []
+        noisy = [i for i, (name, level) in enumerate(study.conditions) if name.endswith(("noise", "pepper")) and level]
+        nets = {name: training.load_network(study, name) for name in study.networks}
         for seed in range(first, first + 3):
             again = {name: classes[:, : len(images)].clone() for name, classes in predicted.items()}
             if seed != first:
-                noisy = [i for i, (name, level) in enumerate(study.conditions) if name.endswith(("noise", "pepper")) and level]
-                nets = {name: training.load_network(study, name) for name in study.networks}
                 part = evaluation.predict_conditions(nets, images, [study.conditions[i] for i in noisy], seed, study.device, f"noise of seed {seed}")
                 for name, classes in again.items():
                     classes[noisy] = part[name]
