@@ -4,16 +4,14 @@ The noise of a condition comes from the study's seed and the condition alone, in
 network, device and batch size.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
 import torch
-from joblib import cpu_count
 from tqdm import tqdm
 
-from paradoxlib import data, distortions, models, paths, training, weights
+from paradoxlib import data, distortions, models, parallel, paths, training, weights
 
 BLOCK = 250  # images that are distorted and shown to all networks together
 PART = {"cpu": 50, "cuda": BLOCK}  # of them, that a network takes at once: on a CPU as many as its caches hold
@@ -64,7 +62,7 @@ def predict_conditions(networks, images, conditions, seed=1, device="cpu", text=
     work = [i for i in range(len(conditions)) if i not in identity[1:]]
     size = PART.get(torch.device(device).type, BLOCK)
     bar = tqdm(desc=text, total=len(work) * len(images) * len(networks), unit="image", unit_scale=True)
-    with bar, cores(device) as pool:
+    with bar, parallel.threads(device) as pool:
         for i in work:
             for index, block in distorted(images, conditions[i], seed, device):
                 parts = block.contiguous(memory_format=torch.channels_last).split(size)
@@ -84,17 +82,6 @@ def classify(model, images):
     exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if images.is_cuda else nullcontext()
     with exact:
         return model(images).argmax(1).to("cpu", torch.int16)
-
-
-@contextmanager
-def cores(device):
-    """Yield a pool of threads that run networks: on the CPU one for each core, which beats one network on all cores."""
-    on_cpu, before = torch.device(device).type == "cpu", torch.get_num_threads()
-    with ThreadPoolExecutor(cpu_count() if on_cpu else 1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
-            yield pool
-        finally:
-            torch.set_num_threads(before)  # parts of it hold for the whole process
 
 
 def predictions(study):

@@ -22,14 +22,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from numba import njit
 from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
-from paradoxlib import models
+from paradoxlib import models, parallel
 
 ALIGNMENTS = ("paper", "greedy", "optimal", "none")
-TILE = 32  # networks a side: the correlation matrices of 32 x 32 pairs are made by one product ...
-TILE_BYTES = 256e6  # ... where they fit
+GROUP_BYTES = 4e6  # of kernels that are compared with one network after the other: what a core's share of the cache holds
+FAST = {"nnan", "nsz", "reassoc", "contract"}  # lets compiled sums and maxima be made in vectors; infinities stay
 
 
 class LayerSimilarity(NamedTuple):
@@ -58,69 +59,115 @@ def correlations(a, b):
     return (standardised(a) @ standardised(b).T).clamp(-1, 1)
 
 
-def align(matrix, alignment="paper"):
-    """Return each kernel's correlation with its partner.
+def align(a, b, alignment="paper"):
+    """Return the correlation of each kernel of many networks with its partner in another.
+
+    The paper's and the greedy alignment look for partners in a product of float32; every partner that its rounding could hide is then compared in
+    float64, so the result is that of float64 throughout.
 
     Parameters
     ----------
-    matrix : torch.Tensor
-        Correlations (..., n, n), kernels of A by kernels of B; any number of pairs at once.
+    a, b : torch.Tensor
+        Standardised kernels (see `standardised`) of p networks (p, n, d) and of another (n, d), float64.
     alignment : str
         One of `ALIGNMENTS`.
 
     Returns
     -------
     torch.Tensor
-        (..., n). A kernel without a correlation is nan, but for the paper's rule, by which it scores 0.
+        (p, n), float64. A kernel without a correlation is nan, but for the paper's rule, by which it scores 0.
     """
     if alignment not in ALIGNMENTS:
         raise ValueError(f"unknown alignment {alignment!r}: choose one of {', '.join(ALIGNMENTS)}")
+    a, b = a.numpy(), b.numpy()
+    scores = np.full(a.shape[:2], np.nan)
     if alignment == "none":
-        return matrix.diagonal(dim1=-2, dim2=-1)
-    flat = matrix.reshape(-1, *matrix.shape[-2:])
-    aligned = {"paper": align_in_order, "greedy": align_greedily, "optimal": align_optimally}[alignment](flat)
-    return aligned.view(matrix.shape[:-1])
+        scores[:] = np.einsum("pnd,nd->pn", a, b)
+    elif alignment == "optimal":
+        align_optimally(products(a, b), scores)
+    else:
+        approximate = np.nan_to_num(products(a.astype(np.float32), b.astype(np.float32)), copy=False, nan=-np.inf)
+        slack = 2 * (a.shape[2] + 2) * np.finfo(np.float32).eps  # two sums of d rounded products of unit vectors are off by less
+        {"paper": align_in_order, "greedy": align_greedily}[alignment](approximate, slack, a, b, scores)
+    return torch.from_numpy(scores).clamp_(-1, 1)
 
 
-def align_in_order(matrix):
-    """The paper's alignment for many pairs (p, n, n): one step for each kernel of A, all pairs at once."""
-    free = matrix.nan_to_num(nan=0.0)
-    pairs = torch.arange(len(free))
-    scores = torch.zeros(free.shape[:2], dtype=free.dtype)
-    for i in range(free.shape[1]):
-        best, partner = free[:, i].max(1)
-        scores[:, i] = best.clamp(min=0)
-        # a partner that scored above 0 is taken from all later kernels
-        free[pairs, :, partner] = torch.where((best > 0)[:, None], 0.0, free[pairs, :, partner])
-    return scores
+def products(a, b):
+    """Return the scalar products (p, n, n) of the kernels of p networks (p, n, d) with those of another (n, d)."""
+    return (a.reshape(-1, a.shape[2]) @ b.T).reshape(len(a), -1, len(b))
 
 
-def align_greedily(matrix):
-    """The highest correlation first, for many pairs (p, n, n): in each round all kernels that are each other's best become partners.
+@njit(nogil=True, cache=True, fastmath=FAST)
+def highest(values):
+    """Return the highest of some numbers."""
+    result = values[0]
+    for value in values:
+        result = max(result, value)
+    return result
 
-    That is the greedy assignment: nobody's later partner can be better than a mutual best.
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def dot(x, y):
+    """Return the scalar product of two vectors."""
+    total = 0.0
+    for k in range(len(x)):
+        total += x[k] * y[k]
+    return total
+
+
+@njit(nogil=True, cache=True)
+def best_free(row, slack, kernel, others, floor):
+    """Return the highest correlation above `floor` of a kernel (d,) with `others` (n, d), and its index, or -1.
+
+    `row` holds approximate correlations, -infinity where there is none or the other is taken.
     """
-    free = matrix.nan_to_num(nan=-torch.inf)
-    scores = torch.full(free.shape[:2], torch.nan, dtype=free.dtype)
-    own = torch.arange(free.shape[1])
-    while (free > -torch.inf).any():
-        best, partner = free.max(2)
-        mutual = (free.argmax(1).gather(1, partner) == own) & (best > -torch.inf)
-        scores[mutual] = best[mutual]
-        pair, kernel = mutual.nonzero(as_tuple=True)
-        free[pair, kernel] = -torch.inf
-        free[pair, :, partner[mutual]] = -torch.inf
-    return scores
+    bound, best, partner = highest(row) - slack, floor, -1
+    for j in range(len(row)):
+        if row[j] >= bound and row[j] > -np.inf:
+            exact = dot(kernel, others[j])
+            if exact > best:
+                best, partner = exact, j
+    return best, partner
 
 
-def align_optimally(matrix):
-    """The assignment of the highest sum for pairs (p, n, n), constant kernels left out."""
-    scores = np.full(matrix.shape[:2], np.nan)
-    for row, values in zip(scores, matrix.numpy(), strict=True):
+@njit(nogil=True, cache=True)
+def align_in_order(matrices, slack, a, b, scores):
+    """The paper's alignment: fill scores (p, n), given approximate correlations (p, n, n), which are used up."""
+    for p in range(len(a)):  # by index: an array that numba iterates over forgets that it is contiguous
+        for i in range(len(b)):
+            scores[p, i], partner = best_free(matrices[p, i], slack, a[p, i], b, 0.0)
+            if partner >= 0:
+                matrices[p, i + 1 :, partner] = -np.inf
+
+
+@njit(nogil=True, cache=True)
+def align_greedily(matrices, slack, a, b, scores):
+    """The highest correlation first: fill scores (p, n), given approximate ones; a kernel whose best was taken looks for its next best."""
+    n = len(b)
+    best, partner = np.empty(n), np.empty(n, dtype=np.int64)
+    for p in range(len(a)):
+        free, done = np.ones(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+        for i in range(n):
+            best[i], partner[i] = best_free(matrices[p, i], slack, a[p, i], b, -np.inf)
+        while True:
+            top = -1
+            for i in range(n):
+                if not done[i] and partner[i] >= 0 and not free[partner[i]]:
+                    best[i], partner[i] = best_free(matrices[p, i], slack, a[p, i], b, -np.inf)
+                if not done[i] and partner[i] >= 0 and (top < 0 or best[i] > best[top]):
+                    top = i
+            if top < 0:
+                break
+            scores[p, top], done[top], free[partner[top]] = best[top], True, False
+            matrices[p, :, partner[top]] = -np.inf
+
+
+def align_optimally(matrices, scores):
+    """The assignment of the highest sum, constant kernels left out: fill scores (p, n), given correlations (p, n, n)."""
+    for values, aligned in zip(matrices, scores, strict=True):
         ours, theirs = (np.isfinite(values).any(axis).nonzero()[0] for axis in (1, 0))
         chosen, partners = linear_sum_assignment(values[np.ix_(ours, theirs)], maximize=True)
-        row[ours[chosen]] = values[ours[chosen], theirs[partners]]
-    return torch.from_numpy(scores)
+        aligned[ours[chosen]] = values[ours[chosen], theirs[partners]]
 
 
 def check_alike(a, b, names=("the first", "the second")):
@@ -161,7 +208,7 @@ def layer_similarity(state_a, state_b, alignment="paper"):
     check_alike(a, b)
     result = {}
     for layer in a:
-        scores = align(correlations(a[layer], b[layer]), alignment)
+        scores = align(standardised(a[layer])[None], standardised(b[layer]), alignment)[0]
         scores = scores[~scores.isnan()]
         result[layer] = LayerSimilarity(scores.mean().item(), scores.std(correction=0).item(), len(scores))
     return result
@@ -193,21 +240,19 @@ def similarity_matrix(states, alignment="paper"):
         (network, network), 1 on the diagonal. Only pairs with A before B are computed and mirrored, as in the paper.
     """
     names = list(states)
-    kernels = {name: kernels_of(state) for name, state in states.items()}
+    own = {name: {layer: state[f"{layer}.weight"] for layer in models.convolutions(state)} for name, state in states.items()}
     for name in names[1:]:
-        check_alike(kernels[names[0]], kernels[name], (names[0], name))
-    layers = list(kernels[names[0]])
+        check_alike(own[names[0]], own[name], (names[0], name))
     total, counted = np.zeros((2, len(names), len(names)))
-    bar = tqdm(layers, desc=f"similarity of {len(names)} networks", unit="layer", disable=len(names) <= TILE)
-    for layer in bar:
-        unit = standardised(torch.stack([kernels[name][layer] for name in names]))
-        side = max(1, min(TILE, int((TILE_BYTES / (8 * unit.shape[1] ** 2)) ** 0.5)))
-        for i in range(0, len(names), side):
-            for j in range(i, len(names), side):
-                means = tile_means(unit[i : i + side], unit[j : j + side], alignment)
-                known = ~np.isnan(means)
-                total[i : i + side, j : j + side] += np.where(known, means, 0)
-                counted[i : i + side, j : j + side] += known
+    layers = tqdm(own[names[0]], desc=f"similarity of {len(names)} networks", unit="layer", disable=len(names) < 30)
+    with parallel.threads() as pool:
+        for layer in layers:
+            unit = standardised(torch.stack([own[name][layer].detach().cpu().double().flatten(1) for name in names]))
+            size = max(1, int(GROUP_BYTES / unit[0].nbytes))
+            groups = [slice(start, start + size) for start in range(0, len(names), size)]
+            for group, means in zip(groups, pool.map(lambda group, unit=unit: group_means(unit, group, alignment), groups), strict=True):
+                total[group] += means.nan_to_num(0).numpy()
+                counted[group] += ~means.isnan().numpy()
     with np.errstate(invalid="ignore"):
         upper = np.triu(total / counted, 1)
     matrix = upper + upper.T
@@ -215,11 +260,16 @@ def similarity_matrix(states, alignment="paper"):
     return pd.DataFrame(matrix, index=names, columns=names)
 
 
-def tile_means(a, b, alignment):
-    """Return the mean correlation of aligned kernels (p, q) between p and q networks' standardised kernels (., n, d)."""
-    n = a.shape[1]
-    matrix = (a.flatten(0, 1) @ b.flatten(0, 1).T).clamp(-1, 1).view(len(a), n, len(b), n).transpose(1, 2)
-    return align(matrix, alignment).nanmean(-1).numpy()
+def group_means(unit, group, alignment):
+    """Return the mean correlations of aligned kernels (group, network) of a group (a slice) with all networks behind its first.
+
+    `unit` holds the standardised kernels of all networks, (network, n, d); what is not computed is nan.
+    """
+    means = torch.full((len(unit[group]), len(unit)), torch.nan, dtype=unit.dtype)
+    for j in range(group.start + 1, len(unit)):
+        first = unit[group][: j - group.start]
+        means[: len(first), j] = align(first, unit[j], alignment).nanmean(1)
+    return means
 
 
 @lru_cache(maxsize=32)
@@ -238,5 +288,5 @@ def chance_of_shapes(shapes, alignment="paper", pairs=4, seed=0):
     levels = {}
     for layer, shape in shapes.items():
         a, b = standardised(torch.randn(2, pairs, shape[0], shape[1:].numel(), dtype=torch.float64, generator=source))
-        levels[layer] = align((a @ b.mT).clamp(-1, 1), alignment).nanmean().item()
+        levels[layer] = np.nanmean([align(*pair, alignment) for pair in zip(a[:, None], b, strict=True)]).item()
     return levels

@@ -49,7 +49,7 @@ def check_parameters(notebook, parameters):
             hint = f": did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"unknown parameter {name!r}{hint} ({notebook.name} has {', '.join(known)})")
         default = ast.literal_eval(known[name]["default"])
-        if type(value) is not type(default):
+        if type(value) is not type(default) and (name, value) != ("workers", "ray"):
             raise ValueError(f"parameter {name} is {value!r}: {notebook.name} needs a value like {default!r}")
 
 

@@ -113,7 +113,7 @@ class Session(Strict):
 
     data_root: str | None = None
     device: str = "auto"
-    workers: int = Field(0, ge=0)
+    workers: Annotated[int, Field(ge=0)] | Literal["ray"] = 0
     recompute: bool = False
 
 
@@ -224,8 +224,8 @@ def load(name_or_path, data_root=None, device="auto", workers=0, recompute=False
         The folder of the data sets; else the environment variable PARADOX_DATA, else data/.
     device : str
         ``auto`` (CUDA where there is one, else the CPU), or a torch device.
-    workers : int
-        Processes that train on the CPU; 0 for one on each core.
+    workers : int or "ray"
+        Networks that train side by side; 0 for one on each core, eight on each GPU; "ray" for a cluster (see `parallel.run`).
     recompute : bool
         False: show the results in figures/ where their settings agree; True: use only what was computed on this machine.
 

@@ -2,7 +2,8 @@
 
 All randomness of a network comes from its own seed and the number of the epoch or step, so nothing has to be remembered between stops and no
 network depends on another but its parent. On the CPU each network is trained by one thread, so that its weights do not depend on how
-many cores there are, and as many networks at once as there are cores.
+many cores there are, and as many networks at once as there are cores. Forward and backward pass are in bfloat16 where the device computes in
+it; weights and steps are float32.
 """
 
 import math
@@ -12,11 +13,11 @@ from contextlib import contextmanager
 
 import pandas as pd
 import torch
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from paradoxlib import data, distortions, models, paths, weights
+from paradoxlib import data, distortions, models, parallel, paths, weights
 
 CHECKPOINT_SECONDS = 60
 
@@ -35,10 +36,10 @@ def train_all(study):
         images = study.images("train")  # here once, so that missing data are said before work starts and decoding is done once
         size = 4e6 * (1 if study.model.architecture == "resnet20" else 100)
         paths.require_space(paths.weights(study.name, "").parent, size * len(waiting), "the networks")
-        workers = 1 if study.device.type != "cpu" else study.session.workers or cpu_count()
+        room = cpu_count() if study.device.type == "cpu" else parallel.SHARE * torch.cuda.device_count()
         families = sorted(study.families.values(), key=lambda family: -sum(study.networks[name].epochs for name in family))
         with progress(study, waiting, len(images)):
-            Parallel(n_jobs=min(workers, len(families)))(delayed(train_family)(study, family) for family in families)
+            parallel.run(study, train_family, families, study.session.workers or room)
 
 
 def train_family(study, family):
@@ -107,7 +108,7 @@ def train(study, name, checkpoint_seconds=CHECKPOINT_SECONDS):
         return
     if settings.parent:
         train(study, settings.parent, checkpoint_seconds)
-    with one_thread_on_cpu(study.device):
+    with parallel.one_thread(study.device):
         Training(study, name).run(checkpoint_seconds)
 
 
@@ -117,6 +118,7 @@ class Training:
     def __init__(self, study, name):
         self.study, self.name, self.settings = study, name, study.network(name)
         self.key, self.device = study.network_key(name), study.device
+        self.half = computes_bfloat16(self.device)
         self.images = study.images("train")
         self.model, self.mean, self.std = self.start()
         self.model.to(self.device).train()
@@ -171,7 +173,7 @@ class Training:
         images = augment(pixels, self.study.data, settings, source)
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_at(self.step, self.steps_per_epoch)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             logits = self.model(images.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.float(), labels)
         self.optimiser.zero_grad()
@@ -236,6 +238,7 @@ class Training:
         """Write the finished network and forget its checkpoint."""
         seen = self.settings.epochs * len(self.images)
         device = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU, one thread"
+        device += ", bfloat16" if self.half else ", float32"
         about = {
             "key": self.key, "study": self.study.name, "network": self.name, "settings": self.settings.model_dump(mode="json"),
             "architecture": self.study.model.architecture, "layers": [n for n, _ in self.model.named_modules() if n],
@@ -255,16 +258,9 @@ def augment(pixels, standard, settings, source):
     return images
 
 
-@contextmanager
-def one_thread_on_cpu(device):
-    """Train a network on the CPU with one thread: its weights then do not depend on the number of cores."""
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def computes_bfloat16(device):
+    """Say whether a device multiplies in bfloat16: CUDA, and CPUs that have the instructions (elsewhere it is emulated, and slow)."""
+    return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
 
 
 @contextmanager
