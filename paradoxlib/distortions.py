@@ -4,7 +4,12 @@ Images are float tensors (n, 3, h, w), RGB, 0..1. A level is one number, or a te
 returns a new tensor of the same shape, in 0..1. Randomness comes from the generator passed in.
 """
 
+from functools import lru_cache
+
+import numpy as np
 import torch
+from numba import njit
+from scipy import stats
 from torch.nn import functional as F
 
 # The evaluated levels. Contrast and noise amounts are shares (.15 is the paper's 15 %), blur is a standard deviation in pixels, the
@@ -134,12 +139,42 @@ def speckle_noise(images, level, generator=None):
 
 
 def poisson_noise(images, level=None, generator=None):
-    """Poisson(I * V) / V, clipped; V is the power of two at or above the number of distinct 8-bit values in each image."""
-    eight_bit = (images * 255).round().clamp(0, 255).long().flatten(1)
-    present = torch.zeros(len(images), 256, dtype=torch.bool, device=images.device).scatter_(1, eight_bit, True)
-    peak = (2 ** present.sum(1).to(images.dtype).log2().ceil()).view(-1, 1, 1, 1)
-    rate = (images * peak).to(generator.device if generator else images.device)
-    return (torch.poisson(rate, generator).to(images.device) / peak).clamp(0, 1)
+    """Poisson(I * V) / V, clipped, of images rounded to 8 bits; V is the power of two at or above the number of distinct values in each image."""
+    place = generator.device if generator else images.device
+    values = (images * 255).round_().clamp_(0, 255).to(place, torch.uint8)
+    present = torch.zeros(len(images), 256, dtype=torch.bool, device=place).scatter_(1, values.flatten(1).long(), True)
+    peaks = 2 ** present.sum(1).double().log2().ceil().long()
+    if place.type == "cpu":
+        counts = uniform(values, generator)
+        for image, chance, peak in zip(values, counts, peaks.tolist(), strict=True):
+            invert(image.flatten().numpy(), chance.flatten().numpy(), *poisson_tables(peak))
+    else:
+        counts = torch.poisson(values * (peaks.float() / 255).view(-1, 1, 1, 1), generator)
+    return (counts / peaks.view(-1, 1, 1, 1)).clamp_(max=1).to(images)
+
+
+@lru_cache
+def poisson_tables(peak):
+    """Return the distribution functions of Poisson's counts for the 256 rates value / 255 * peak, and where to begin to look in them.
+
+    float32 (256, counts), and int16 (256, 1024): the lowest count whose distribution function is above each of 1,024 shares.
+    """
+    counts = np.arange(2 * peak + 64)
+    below = stats.poisson.cdf(counts, np.arange(256)[:, None] / 255 * peak).astype(np.float32)
+    below[:, -1] = 1
+    start = [np.searchsorted(row, np.arange(1024) / 1024, side="right") for row in below]
+    return below, np.array(start, dtype=np.int16)
+
+
+@njit(nogil=True, cache=True)
+def invert(rows, shares, below, start):
+    """Put in the place of each share (0..1) the lowest column of a row of `below` that is above it; see `poisson_tables`."""
+    for i in range(len(rows)):
+        row, share = rows[i], shares[i]
+        column = start[row, int(share * start.shape[1])]
+        while below[row, column] <= share:
+            column += 1
+        shares[i] = column
 
 
 FUNCTIONS = {
