@@ -9,6 +9,7 @@ from contextlib import nullcontext
 import numpy as np
 import pandas as pd
 import torch
+from numba import njit
 from tqdm import tqdm
 
 from paradoxlib import data, distortions, models, parallel, paths, training, weights
@@ -35,12 +36,12 @@ def distorted(images, condition, seed=1, device="cpu"):
         yield index, distortions.distort(pixels.float() / 255, name, level, noise)
 
 
-def predict_conditions(networks, images, conditions, seed=1, device="cpu", text="evaluating"):
+def predict_conditions(networks, images, conditions, seed=1, device="cpu", text="evaluating", precision="float32"):
     """Return the predicted classes of several networks under every condition.
 
-    Each block of distorted images is made once and shown to all networks, their batch norms folded into the convolutions, in float32; conditions
-    that leave the images as they are are computed once. On a CPU every core takes its own part of a block. Shows a bar in images, with
-    rate and remaining time.
+    Each block of distorted images is made once and shown to all networks, their batch norms folded into the convolutions; conditions that leave the
+    images as they are are computed once. On a CPU every core takes its own part of a block. Shows a bar in images, with rate and
+    remaining time.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ def predict_conditions(networks, images, conditions, seed=1, device="cpu", text=
         n test images.
     conditions : list
         [(distortion, level)], m of them.
+    precision : str
+        ``float32``; or ``bfloat16``, which is twice as fast where the device computes in it, and changes up to 1 % of single predictions.
 
     Returns
     -------
@@ -61,13 +64,14 @@ def predict_conditions(networks, images, conditions, seed=1, device="cpu", text=
     identity = [i for i, (name, level) in enumerate(conditions) if level == distortions.IDENTITY.get(name)]
     work = [i for i in range(len(conditions)) if i not in identity[1:]]
     size = PART.get(torch.device(device).type, BLOCK)
+    half = precision == "bfloat16" and training.computes_bfloat16(torch.device(device))
     bar = tqdm(desc=text, total=len(work) * len(images) * len(networks), unit="image", unit_scale=True)
     with bar, parallel.threads(device) as pool:
         for i in work:
             for index, block in distorted(images, conditions[i], seed, device):
                 parts = block.contiguous(memory_format=torch.channels_last).split(size)
                 tasks = [(name, place, part) for name in folded for place, part in zip(index.split(size), parts, strict=True)]
-                for (name, place, _), classes in zip(tasks, pool.map(lambda task: classify(folded[task[0]], task[2]), tasks), strict=True):
+                for (name, place, _), classes in zip(tasks, pool.map(lambda task: classify(folded[task[0]], task[2], half), tasks), strict=True):
                     result[name][i, place] = classes
                 bar.update(len(index) * len(networks))
     for i in identity[1:]:
@@ -77,10 +81,10 @@ def predict_conditions(networks, images, conditions, seed=1, device="cpu", text=
 
 
 @torch.inference_mode()
-def classify(model, images):
-    """Return the predicted classes of images on the model's device, int16 on the CPU; single predictions count, so without TF32."""
+def classify(model, images, half=False):
+    """Return the predicted classes of images on the model's device, int16 on the CPU; in bfloat16, or in float32 without TF32."""
     exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if images.is_cuda else nullcontext()
-    with exact:
+    with exact, torch.autocast(images.device.type, torch.bfloat16, enabled=half):
         return model(images).argmax(1).to("cpu", torch.int16)
 
 
@@ -89,27 +93,30 @@ def predictions(study):
 
     Predictions of other images than today's are not taken for done.
     """
-    done, waiting, images = {}, [], study.images("test")
-    seen = images.fingerprint()
-    for name in study.networks:
-        path, key = paths.predictions(study.name, name), study.prediction_key(name)
-        about = weights.read_about(path)
-        if about == {"key": key, "images": seen}:
-            done[name] = weights.read(path)[0]["predictions"]
-        else:
-            waiting.append((name, path, key))
+    seen = study.images("test").fingerprint()
+    waiting = [name for name in study.networks if weights.read_about(paths.predictions(study.name, name)) != about_predictions(study, name, seen)]
     if waiting:
         training.train_all(study)
-    together = NETWORKS.get(study.device.type, 2)
-    for start in range(0, len(waiting), together):
-        part = waiting[start : start + together]
-        networks = {name: training.load_network(study, name) for name, _, _ in part}
-        text = f"evaluating {study.name}, networks {start + 1} to {start + len(part)} of {len(waiting)}"
-        predicted = predict_conditions(networks, images, study.conditions, study.evaluation.seed, study.device, text)
-        for name, path, key in part:
-            weights.write(path, {"predictions": predicted[name]}, {"key": key, "images": seen})
-            done[name] = predicted[name]
-    return {name: done[name] for name in study.networks}
+        together = NETWORKS.get(study.device.type, 2)
+        parts = [waiting[start : start + together] for start in range(0, len(waiting), together)]
+        parallel.run(study, predict_part, parts, max(1, torch.cuda.device_count()))
+    return {name: weights.read(paths.predictions(study.name, name))[0]["predictions"] for name in study.networks}
+
+
+def about_predictions(study, name, seen):
+    """Return what the file of a network's predictions says of itself, given the images' fingerprint."""
+    return {"key": study.prediction_key(name), "images": seen}
+
+
+def predict_part(study, names):
+    """Predict with some trained networks of a study under all its conditions, and write their files."""
+    images = study.images("test")
+    networks = {name: training.load_network(study, name) for name in names}
+    text, how = f"evaluating {study.name}, {names[0]} to {names[-1]}", study.evaluation
+    predicted = predict_conditions(networks, images, study.conditions, how.seed, study.device, text, how.precision)
+    for name in names:
+        about = about_predictions(study, name, images.fingerprint())
+        weights.write(paths.predictions(study.name, name), {"predictions": predicted[name]}, about)
 
 
 def accuracy(predicted, labels, conditions):
@@ -149,12 +156,24 @@ def clean_accuracy(table):
 
 def agreement(predicted):
     """Return the share of equal predictions of all pairs, over all conditions and images: (network, network), 0..1."""
-    names = list(predicted)
-    matrix = np.ones((len(names), len(names)))
-    for i, a in enumerate(names):
-        for j in range(i):
-            matrix[i, j] = matrix[j, i] = (predicted[a] == predicted[names[j]]).double().mean()
-    return pd.DataFrame(matrix, index=names, columns=names)
+    names, classes = list(predicted), torch.stack(list(predicted.values())).flatten(1)
+    shares = count_equal(classes.numpy()) / classes.shape[1]
+    return pd.DataFrame(shares, index=names, columns=names)
+
+
+@njit(cache=True)
+def count_equal(rows):
+    """Return how many values each two rows (n, m) have in common: int64 (n, n)."""
+    counts = np.zeros((len(rows), len(rows)), dtype=np.int64)
+    for start in range(0, rows.shape[1], 4096):  # so many of all rows stay in the cache
+        part = rows[:, start : start + 4096]
+        for i in range(len(rows)):
+            for j in range(i + 1):
+                equal = 0
+                for k in range(part.shape[1]):
+                    equal += part[i, k] == part[j, k]
+                counts[i, j] += equal
+    return np.maximum(counts, counts.T)
 
 
 def resampled_accuracy(predicted, labels, resamples=RESAMPLES, seed=0, real_first=False):
@@ -163,13 +182,14 @@ def resampled_accuracy(predicted, labels, resamples=RESAMPLES, seed=0, real_firs
     All networks and conditions are scored on the same resampled images, so that their accuracies vary together. With `real_first`
     the accuracies on the test images themselves stand before the samples.
     """
-    correct = torch.stack([(classes == labels) for classes in predicted.values()]).double()
+    correct = torch.stack([(classes == labels) for classes in predicted.values()]).float()  # counts below 2 ** 24: the sums are exact
     n = len(labels)
     source = torch.Generator().manual_seed(seed)
-    result = [correct.mean(2)] if real_first else []
-    for _ in range(resamples):
-        counts = torch.bincount(torch.randint(n, (n,), generator=source), minlength=n).double()
-        result.append(correct @ counts / n)
+    result = [correct.mean(2, dtype=torch.float64)] if real_first else []
+    for start in range(0, resamples, 100):
+        drawn = torch.randint(n, (min(100, resamples - start), n), generator=source)
+        counts = torch.zeros(len(drawn), n).scatter_add_(1, drawn, torch.ones(1).expand(drawn.shape))
+        result += (correct @ counts.T).double().div(n).unbind(2)
     return torch.stack(result)
 
 
@@ -181,4 +201,4 @@ def predict_states(study, states, images, text="evaluating"):
     first = training.load_network(study, next(iter(study.networks)))
     mean, std = first.mean.flatten().tolist(), first.std.flatten().tolist()
     networks = {name: training.network_from(study, state, mean, std) for name, state in states.items()}
-    return predict_conditions(networks, images, study.conditions, study.evaluation.seed, study.device, text)
+    return predict_conditions(networks, images, study.conditions, study.evaluation.seed, study.device, text, study.evaluation.precision)

@@ -49,10 +49,12 @@ def compatibility_intervals(accuracies, conditions, share=0.95):
     centred = means - means.mean(-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         unit = centred / np.linalg.norm(centred, axis=-1, keepdims=True)
-    samples = unit @ unit.transpose(0, 2, 1)
-    defined = ~np.isnan(samples).all(0)
-    bounds = np.full((2, *defined.shape), np.nan)
-    bounds[:, defined] = np.nanquantile(samples[:, defined], [(1 - share) / 2, (1 + share) / 2], axis=0)
+    n = unit.shape[1]
+    bounds = np.full((2, n, n), np.nan)
+    for i in range(n):  # a network at a time: the samples of all pairs would not fit in memory
+        samples = np.einsum("rd,rnd->rn", unit[:, i], unit)
+        defined = ~np.isnan(samples).all(0)
+        bounds[:, i, defined] = np.nanquantile(samples[:, defined], [(1 - share) / 2, (1 + share) / 2], axis=0)
     return bounds
 
 
@@ -127,6 +129,8 @@ def correlation(compatibility, similarity, chosen=None):
     """Return Pearson's r of similarity with compatibility over all pairs, or those of a mask (network, network)."""
     c, s = np.asarray(compatibility), np.asarray(similarity)
     pairs = np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1)
+    if np.ptp(s[pairs]) == 0 or np.ptp(c[pairs]) == 0:
+        return np.nan
     return float(stats.pearsonr(s[pairs], c[pairs])[0])
 
 
@@ -147,7 +151,7 @@ def correlation_interval(compatibility, similarity, chosen=None, resamples=2000,
         x, y = s[i, j], c[i, j]
         if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0:
             samples.append(stats.pearsonr(x, y)[0])
-    return correlation(c, s, chosen), *np.quantile(samples, [0.025, 0.975])
+    return correlation(c, s, chosen), *np.quantile(samples or [np.nan], [0.025, 0.975])
 
 
 def permutation_test(compatibility, similarity, chosen=None, family_of=None, permutations=9999, seed=0):

@@ -118,20 +118,21 @@ def correlations(study):
 
 
 def noise_seeds(study):
-    """Return the table (seed, a, b, compatibility, low, high) of all pairs on the study's transplant images, under three seeds of the noise.
+    """Return the table (seed, a, b, compatibility, low, high) of pairs on the study's transplant images, under three seeds of the noise.
 
-    Each with its bootstrap interval over these images.
+    Each with its bootstrap interval over these images; of the networks of the first families, 30 at most.
     """
 
     def compute():
         images, first = study.images("test").first(study.transplant_images), study.evaluation.seed
-        predicted, rows = evaluation.predictions(study), []
+        some = [name for family in study.families.values() for name in family][:30]
+        predicted, rows = {name: classes for name, classes in evaluation.predictions(study).items() if name in some}, []
         noisy = [i for i, (name, level) in enumerate(study.conditions) if name.endswith(("noise", "pepper")) and level]
-        nets = {name: training.load_network(study, name) for name in study.networks}
+        nets, how = {name: training.load_network(study, name) for name in predicted}, (study.device, "noise", study.evaluation.precision)
         for seed in range(first, first + 3):
             again = {name: classes[:, : len(images)].clone() for name, classes in predicted.items()}
             if seed != first:
-                part = evaluation.predict_conditions(nets, images, [study.conditions[i] for i in noisy], seed, study.device, f"noise of seed {seed}")
+                part = evaluation.predict_conditions(nets, images, [study.conditions[i] for i in noisy], seed, *how)
                 for name, classes in again.items():
                     classes[noisy] = part[name]
             table = paradox.compatibility(evaluation.accuracy(again, images.labels, study.conditions))

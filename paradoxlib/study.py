@@ -91,9 +91,10 @@ class Network(Strict):
 
 
 class Evaluation(Strict):
-    """The grid of conditions and the seed of its noise."""
+    """The grid of conditions, the seed of its noise, and the precision of the networks' arithmetic (see `evaluation.predict_conditions`)."""
 
     seed: int = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
     grid: dict[DistortionName, tuple[float, ...]] = Field(default_factory=lambda: dict(distortions.GRID))
 
     @model_validator(mode="after")
