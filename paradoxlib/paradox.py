@@ -113,6 +113,27 @@ def pair_table(compatibility, variant, similarity, bounds, agreement, parents):
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
+def kind_shares(pairs, resamples=2000, seed=0):
+    """Return the share of each kind among the pairs of each relation: (relation, kind, pairs, share, low, high).
+
+    Pairs share networks, so for the 95 % interval not pairs but networks are resampled (pairs of a network with itself are left out).
+    """
+    names = list(dict.fromkeys([*pairs["a"], *pairs["b"]]))
+    a, b = (pd.Categorical(pairs[column], names).codes for column in "ab")
+    source = np.random.default_rng(seed)
+    drawn = source.multinomial(len(names), np.full(len(names), 1 / len(names)), resamples)
+    rows = []
+    for relation in pairs["relation"].unique():
+        own = np.flatnonzero(pairs["relation"] == relation)
+        is_kind = np.array([pairs["kind"].iloc[own] == name for name in KINDS], dtype=float)
+        samples = np.array([np.append(is_kind @ weight, weight.sum()) for weight in (counts[a[own]] * counts[b[own]] for counts in drawn)])
+        samples = samples[samples[:, -1] > 0]
+        for i, name in enumerate(KINDS):
+            shares = samples[:, i] / samples[:, -1]
+            rows.append((relation, name, int(is_kind[i].sum()), is_kind[i].mean(), *np.quantile(shares, [0.025, 0.975])))
+    return pd.DataFrame(rows, columns=["relation", "kind", "pairs", "share", "low", "high"])
+
+
 PAIRS = ("all pairs", "within families", "between families")
 
 

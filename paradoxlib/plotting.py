@@ -14,7 +14,6 @@ COLOURS = {
     "contrast": "#332288", "illuminant": "#E69F00", "blur": "#88CCEE", "gamma": "#AA4499", "salt_pepper": "#DDCC77",
     "gaussian_noise": "#117733", "speckle_noise": "#44AA99", "poisson_noise": "#882255",
 }  # fmt: skip
-KIND_MARKS = {"as alike as they behave": ("#3E9C78", "o"), "similar yet different": ("#E0A800", "s"), "different yet similar": ("#8B0A3C", "^")}
 
 
 def use_style():
@@ -41,7 +40,8 @@ def matrix(frame, scale, title="", ax=None, annotate=None):
     """
     colours, low, high = SCALES[scale]
     n = len(frame)
-    ax = ax or plt.subplots(figsize=(max(4.5, 0.42 * n + 1.6), max(3.8, 0.42 * n + 0.8)))[1]
+    side = min(0.42 * n, 12)
+    ax = ax or plt.subplots(figsize=(max(4.5, side + 1.6), max(3.8, side + 0.8)))[1]
     text = frame.map(cell_text) if (n <= 25 if annotate is None else annotate) else None
     names = {"xticklabels": n <= 60, "yticklabels": n <= 60}
     bar = {"shrink": 0.8, "label": scale}
@@ -145,54 +145,6 @@ def layer_profile(mean, sd, chance=None, title="", ax=None, name=None):
     return ax
 
 
-def pair_scatter(pairs, family_of, chance=None, title="", axes=None):
-    """Draw every pair's similarity against its compatibility: strangers to the left, families to the right.
-
-    Strangers are marked by their kind, beside the chance level of similarity; pairs of a family are coloured by it, over how far their similarity
-    is from 1 (logarithmic, alike to the right).
-
-    Parameters
-    ----------
-    pairs : pandas.DataFrame
-        The pair table.
-    family_of : dict
-        {network: family}.
-    """
-    if axes is None:
-        axes = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True)[1]
-    left, right = axes
-    strangers, related = pairs[pairs["relation"] == "strangers"], pairs[pairs["relation"] != "strangers"]
-    many = len(pairs) > 400
-    for name, (colour, mark) in KIND_MARKS.items():
-        part = strangers[strangers["kind"] == name]
-        if part.empty:
-            continue
-        points_with_intervals(left, part["similarity"], part, colour, mark, f"{name} ({len(part)})", many)
-    if chance is not None:
-        left.axvline(chance, color="black", linestyle=":", linewidth=1, label=f"chance level ({chance:.3f})")
-    left.set(xlabel="similarity", ylabel="compatibility", title=f"between families: {len(strangers)} pairs")
-    distance = (1 - related["similarity"]).clip(lower=1e-9)
-    for i, (founder, part) in enumerate(related.groupby(related["a"].map(family_of), sort=False)):
-        points_with_intervals(right, distance[part.index], part, f"C{i % 8}", "so^vDPX*"[i % 8], f"family of {founder} ({len(part)})", many)
-    right.set(xscale="log", xlabel="1 - similarity (alike to the right)", title=f"within families: {len(related)} pairs")
-    right.xaxis.set(major_locator=plt.LogLocator(subs=(1, 3)), major_formatter="{x:g}", minor_formatter=plt.NullFormatter(), inverted=True)
-    for ax in axes:
-        ax.axhline(0, color="#888888", linewidth=0.8)
-        ax.grid()
-        if not many:
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8)
-    left.figure.suptitle(title)
-    return axes
-
-
-def points_with_intervals(ax, x, part, colour, mark, name, many=False):
-    """Draw the compatibility of some pairs over x, with its interval where there are not too many."""
-    if not many and part["low"].notna().all():
-        errors = np.clip([part["compatibility"] - part["low"], part["high"] - part["compatibility"]], 0, None)
-        ax.errorbar(x, part["compatibility"], yerr=errors, fmt="none", ecolor=colour, alpha=0.5, linewidth=1)
-    ax.scatter(x, part["compatibility"], 3 if many else 30, color=colour, marker=mark, alpha=0.8, label=name)
-
-
 def against_rate(table, title="", axes=None):
     """Draw children's similarity to and compatibility with their parent against the rate of fine-tuning, a line for each parent."""
     if axes is None:
@@ -207,18 +159,6 @@ def against_rate(table, title="", axes=None):
     axes[0].legend()
     axes[0].figure.suptitle(title)
     return axes
-
-
-def agreement_scatter(pairs, title="", ax=None):
-    """Draw every pair's compatibility against the share of images on which the two predict the same class."""
-    ax = ax or plt.subplots(figsize=(6.4, 4.6))[1]
-    related = pairs["relation"] != "strangers"
-    for name, part, colour, mark in (("between families", pairs[~related], "#8B0A3C", "^"), ("within families", pairs[related], "#E0A800", "s")):
-        ax.scatter(part["compatibility"], part["agreement"], 30 if len(pairs) <= 400 else 3, color=colour, marker=mark, alpha=0.7, label=name)
-    ax.set(xlabel="compatibility", ylabel="agreement (share of equal predictions)", title=title)
-    ax.grid()
-    ax.legend()
-    return ax
 
 
 def cumulative(table, layers, title="", axes=None):

@@ -175,3 +175,16 @@ def test_claims_of_a_made_up_population(accuracies):
     assert verdicts["Similar yet different, as N14-N16"] == "fails"
     assert verdicts["Mean similarity between families"] == "holds"
     assert table["verdict"].iloc[9] == "holds"  # the correlation
+
+
+def test_shares_of_kinds_and_their_intervals():
+    names = [f"N{i}" for i in range(12)]
+    pairs = pd.DataFrame([(a, b) for i, a in enumerate(names) for b in names[i + 1 :]], columns=["a", "b"])
+    pairs["relation"] = "strangers"
+    pairs["kind"] = np.where(pairs["a"].isin(names[:6]) & pairs["b"].isin(names[:6]), paradox.KINDS[2], paradox.KINDS[0])
+    table = paradox.kind_shares(pairs).set_index("kind")
+    assert table["pairs"].to_dict() == {paradox.KINDS[0]: 51, paradox.KINDS[1]: 0, paradox.KINDS[2]: 15}
+    assert table["share"].sum() == pytest.approx(1)
+    red = table.loc[paradox.KINDS[2]]
+    assert red["low"] < red["share"] < red["high"] and red["high"] - red["low"] > 0.2  # wider than 66 independent pairs would have it
+    assert (table.loc[paradox.KINDS[1], ["share", "low", "high"]] == 0).all()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from paradoxlib import claims, distortions, plotting, published
+from paradoxlib import claims, distortions, paradox, plotting, plotting_pairs, published
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +56,25 @@ def test_the_other_plots_draw():
     assert plotting.bars(series, series - 0.1, series + 0.1, {"mark": 0.15}).get_legend()
     assert plotting.layer_profile(series, series, 0.13).get_ylabel()
     pairs, families = claims.published_pairs(), published.families(published.matrix("fig7"))
-    left, right = plotting.pair_scatter(pairs, families, 0.135)
+    left, right = plotting_pairs.scatter(pairs, families, 0.135)
     assert sum(len(part.get_offsets()) for part in [*left.collections, *right.collections]) == 190 and right.xaxis_inverted()
-    assert plotting.agreement_scatter(pairs.assign(agreement=0.5)).get_legend()
+    assert plotting_pairs.agreement(pairs.assign(agreement=0.5)).get_legend()
+    assert len(plotting_pairs.densities(pairs, 0.25)) == 2
+    assert len(plotting_pairs.shares(paradox.kind_shares(pairs, 50)).get_xticks()) == pairs["relation"].nunique()
+
+
+def test_pairs_of_many_networks_are_points_without_intervals():
+    source, n = np.random.default_rng(0), 30
+    names = [f"N{i}" for i in range(n)]
+    pairs = pd.DataFrame([(a, b) for i, a in enumerate(names) for b in names[i + 1 :]], columns=["a", "b"])
+    family = {name: f"N{i // 2 * 2}" for i, name in enumerate(names)}  # 15 families: coloured by relation
+    related = pairs["a"].map(family) == pairs["b"].map(family)
+    pairs["relation"] = np.where(related, "parent and child", "strangers")
+    pairs["similarity"], pairs["compatibility"] = np.where(related, 0.999, 0.15), source.uniform(-1, 1, len(pairs))
+    pairs["low"] = pairs["high"] = pairs["compatibility"]
+    pairs["kind"] = [paradox.kind(d) for d in paradox.difference(pairs["compatibility"], pairs["similarity"])]
+    left, right = plotting_pairs.scatter(pairs, family, 0.135)
+    assert not left.containers and [text.get_text() for text in right.get_legend().texts] == ["parent and child (15)"]
 
 
 def test_transplant_plots_draw():

@@ -1,0 +1,119 @@
+"""Plots of all pairs of networks: the pair table in, Axes out; legible for a few dozen pairs and for tens of thousands."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+
+# Told apart by their brightness and shape, too.
+MARKS = {"as alike as they behave": ("#3E9C78", "o"), "similar yet different": ("#E0A800", "s"), "different yet similar": ("#8B0A3C", "^")}
+RELATIONS = {"strangers": ("#8B0A3C", "^"), "same family": ("#7A7A7A", "o"), "parent and child": ("#E0A800", "s")}
+MANY = 400  # pairs, from which on points have no intervals
+FAMILIES = 10  # up to which each has a colour
+
+
+def scatter(pairs, family_of, chance=None, title="", axes=None):
+    """Draw every pair's similarity against its compatibility: strangers to the left, families to the right.
+
+    Strangers are marked by their kind, beside the chance level of similarity; pairs of a family by it (by their relation, where there are many
+    families), over how far their similarity is from 1 (logarithmic, alike to the right).
+
+    Parameters
+    ----------
+    pairs : pandas.DataFrame
+        The pair table.
+    family_of : dict
+        {network: family}.
+    """
+    if axes is None:
+        axes = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True)[1]
+    left, right = axes
+    strangers, related = pairs[pairs["relation"] == "strangers"], pairs[pairs["relation"] != "strangers"]
+    for name, look in MARKS.items():
+        points(left, strangers[strangers["kind"] == name], "similarity", look, name, len(pairs))
+    if chance is not None:
+        left.axvline(chance, color="black", linestyle=":", linewidth=1, label=f"chance level ({chance:.3f})")
+    left.set(xlabel="similarity", ylabel="compatibility", title=f"between families: {len(strangers):,} pairs")
+    related = related.assign(distance=(1 - related["similarity"]).clip(lower=1e-9))
+    founders = related["a"].map(family_of)
+    few = founders.nunique() <= FAMILIES
+    for i, (name, part) in enumerate(related.groupby(founders if few else "relation", sort=False)):
+        look = (f"C{i % 8}", "so^vDPX*"[i % 8]) if few else RELATIONS[name]
+        points(right, part, "distance", look, f"family of {name}" if few else name, len(pairs))
+    right.set(xscale="log", xlabel="1 - similarity (alike to the right)", title=f"within families: {len(related):,} pairs")
+    right.xaxis.set(major_locator=plt.LogLocator(subs=(1, 3)), major_formatter="{x:g}", minor_formatter=plt.NullFormatter(), inverted=True)
+    for ax in axes:
+        ax.axhline(0, color="#888888", linewidth=0.8)
+        ax.grid()
+        legend = ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8, markerscale=1 if len(pairs) <= MANY else 4)
+        for handle in legend.legend_handles:
+            handle.set_alpha(1)
+    left.figure.suptitle(title)
+    return axes
+
+
+def points(ax, part, x, look, name, count):
+    """Draw the compatibility of some of `count` pairs over their column `x`, with its interval where there are not too many."""
+    if part.empty:
+        return
+    colour, mark = look
+    if count <= MANY and part["low"].notna().all():
+        errors = np.clip([part["compatibility"] - part["low"], part["high"] - part["compatibility"]], 0, None)
+        ax.errorbar(part[x], part["compatibility"], yerr=errors, fmt="none", ecolor=colour, alpha=0.5, linewidth=1)
+    size, alpha = (30, 0.8) if count <= MANY else (4, 0.3)
+    look = {"color": colour, "marker": mark, "alpha": alpha, "linewidths": 0, "rasterized": count > MANY}
+    ax.scatter(part[x], part["compatibility"], size, **look, label=f"{name} ({len(part):,})")
+
+
+def agreement(pairs, title="", ax=None):
+    """Draw every pair's compatibility against the share of images on which the two predict the same class."""
+    ax = ax or plt.subplots(figsize=(6.4, 4.6))[1]
+    related, many = pairs["relation"] != "strangers", len(pairs) > MANY
+    looks = {"between families": (pairs[~related], "strangers"), "within families": (pairs[related], "parent and child")}
+    for name, (part, relation) in looks.items():
+        look = dict(zip(("color", "marker"), RELATIONS[relation], strict=True), alpha=0.7, linewidths=0, rasterized=many)
+        ax.scatter(part["compatibility"], part["agreement"], 4 if many else 30, **look, label=name)
+    ax.set(xlabel="compatibility", ylabel="agreement (share of equal predictions)", title=title)
+    ax.grid()
+    ax.legend()
+    return ax
+
+
+def densities(pairs, margin, title="", axes=None):
+    """Draw how compatibility and difference are distributed, within families and between them: shares of the pairs of each.
+
+    Beyond `margin` a difference is that of a yellow or red pair.
+    """
+    if axes is None:
+        axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True)[1]
+    where = pairs["relation"].eq("strangers").map({True: "between families", False: "within families"}).rename("pairs")
+    colours = {"between families": RELATIONS["strangers"][0], "within families": RELATIONS["parent and child"][0]}
+    for ax, column in zip(axes, ("compatibility", "difference"), strict=True):
+        sns.histplot(
+            x=pairs[column], hue=where, hue_order=list(colours), palette=colours, stat="percent", common_norm=False, element="step",
+            bins=np.linspace(-1, 1, 41), alpha=0.25, legend=ax is axes[0], ax=ax,
+        )  # fmt: skip
+        ax.set(xlabel=column, ylabel="% of the pairs", xlim=(-1.02, 1.02))
+        ax.grid(axis="y")
+    for edge in (-margin, margin):
+        axes[1].axvline(edge, color="black", linestyle=":", linewidth=1)
+    axes[1].text(-0.99, axes[1].get_ylim()[1], "similar yet different", fontsize=8, va="top")
+    axes[1].text(0.99, axes[1].get_ylim()[1], "different yet similar", fontsize=8, va="top", ha="right")
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def shares(table, title="", ax=None):
+    """Draw the share of each kind among the pairs of each relation, with its interval; see `paradox.kind_shares`."""
+    ax = ax or plt.subplots(figsize=(8, 4))[1]
+    relations = list(dict.fromkeys(table["relation"]))
+    for i, (name, (colour, mark)) in enumerate(MARKS.items()):
+        part = table[table["kind"] == name].set_index("relation").loc[relations]
+        errors = np.clip([part["share"] - part["low"], part["high"] - part["share"]], 0, None)
+        x = np.arange(len(relations)) + 0.22 * (i - 1)
+        ax.errorbar(x, part["share"], errors, fmt=mark, color=colour, capsize=3, markersize=7, label=name)
+    counts = table.groupby("relation", sort=False)["pairs"].sum()
+    ax.set_xticks(range(len(relations)), [f"{name}\n{counts[name]:,} pairs" for name in relations])
+    ax.set(ylabel="share of the pairs", ylim=(-0.03, 1.03), title=title)
+    ax.grid(axis="y")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    return ax
