@@ -67,13 +67,16 @@ def predict_conditions(networks, images, conditions, seed=1, device="cpu", text=
     half = precision == "bfloat16" and training.computes_bfloat16(torch.device(device))
     bar = tqdm(desc=text, total=len(work) * len(images) * len(networks), unit="image", unit_scale=True)
     with bar, parallel.threads(device) as pool:
-        for i in work:
-            for index, block in distorted(images, conditions[i], seed, device):
-                parts = block.contiguous(memory_format=torch.channels_last).split(size)
-                tasks = [(name, place, part) for name in folded for place, part in zip(index.split(size), parts, strict=True)]
-                for (name, place, _), classes in zip(tasks, pool.map(lambda task: classify(folded[task[0]], task[2], half), tasks), strict=True):
-                    result[name][i, place] = classes
-                bar.update(len(index) * len(networks))
+        blocks = ((i, *block) for i in work for block in distorted(images, conditions[i], seed, device))
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)  # its noise is made while the networks look at this one
+            i, index, pixels = block
+            parts = pixels.contiguous(memory_format=torch.channels_last).split(size)
+            tasks = [(name, place, part) for name in folded for place, part in zip(index.split(size), parts, strict=True)]
+            for (name, place, _), classes in zip(tasks, pool.map(lambda task: classify(folded[task[0]], task[2], half), tasks), strict=True):
+                result[name][i, place] = classes
+            bar.update(len(index) * len(networks))
     for i in identity[1:]:
         for predicted in result.values():
             predicted[i] = predicted[identity[0]]

@@ -105,7 +105,8 @@ def test_poisson_counts_are_the_inverse_distribution_function(peak):
     shares = np.tile(np.linspace(1e-3, 0.9999, 401, dtype=np.float32), 256)
     expected = stats.poisson.ppf(np.nextafter(shares, np.float32(1)).astype(float), values / 255 * peak)
     counts = shares.copy()
-    distortions.invert(values, counts, *distortions.poisson_tables(peak))
+    distortions.invert(values, counts, 1 / 1024, *distortions.poisson_tables(peak))
+    counts *= 1024
     assert (counts != expected).mean() < 1e-4  # float32 shares that fall on a step
     assert abs(counts - expected).max() <= 1
 

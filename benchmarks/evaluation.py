@@ -1,0 +1,47 @@
+"""Evaluation: five networks under the grid, ours against the plain float32 loop, images a second."""
+
+import race
+import torch
+
+from paradoxlib import data, distortions, evaluation, models
+
+CONDITIONS = [(name, levels[len(levels) // 2]) for name, levels in distortions.GRID.items()]  # one of each distortion
+IMAGES = 500
+
+
+def plain(networks, images):
+    """Each network over each condition, batch norms as they are, all cores on one batch."""
+    with torch.inference_mode():
+        for model in networks.values():
+            for name, level in CONDITIONS:
+                noise = data.generator(1, name)
+                for pixels in images.pixels.split(250):
+                    model(distortions.distort(pixels.float() / 255, name, level, noise)).argmax(1)
+
+
+def main():
+    print(race.machine())
+    source = torch.Generator().manual_seed(1)
+    pixels = torch.randint(256, (IMAGES, 3, 32, 32), dtype=torch.uint8, generator=source)
+    images = data.Images(pixels, torch.zeros(IMAGES, dtype=torch.int64), tuple("0123456789"), "random")
+    networks = {str(i): models.build("resnet20", generator=source).eval() for i in range(5)}
+    units, cores = len(networks) * len(CONDITIONS) * IMAGES, torch.get_num_threads()
+
+    def eager():
+        torch.set_num_threads(cores)
+        plain(networks, images)
+        return units
+
+    def ours(precision):
+        torch.set_num_threads(cores)
+        evaluation.predict_conditions(networks, images, CONDITIONS, precision=precision)
+        return units
+
+    contenders = {"float32, eager": eager, "paradoxlib, float32": lambda: ours("float32"), "paradoxlib, bfloat16": lambda: ours("bfloat16")}
+    rates = race.race(contenders)
+    limit = cores * race.arithmetic(torch.bfloat16) / race.operations(models.empty("resnet20"))
+    race.report(f"Evaluating 5 ResNet20 under {len(CONDITIONS)} conditions x {IMAGES} images", rates, "float32, eager", "images", limit)
+
+
+if __name__ == "__main__":
+    main()
