@@ -37,6 +37,11 @@ def test_a_network_s_predictions_do_not_depend_on_its_company(networks, images):
     assert torch.equal(together["b"][2:4], alone["b"])
 
 
+def test_bfloat16_changes_few_predictions(networks, images):
+    exact, fast = (evaluation.predict_conditions(networks, images, CONDITIONS, precision=precision) for precision in ("float32", "bfloat16"))
+    assert all((exact[name] == fast[name]).double().mean() >= 0.9 for name in networks)
+
+
 def test_noise_is_the_same_whatever_the_rest_of_the_grid(images):
     blocks = [torch.cat([block for _, block in evaluation.distorted(images, ("gaussian_noise", 0.1), seed)]) for seed in (1, 1, 2)]
     assert torch.equal(blocks[0], blocks[1]) and not torch.equal(blocks[0], blocks[2])
@@ -58,6 +63,11 @@ def test_accuracy_and_agreement():
     table = evaluation.accuracy(predicted, labels, [("blur", 1.0)])
     assert table["accuracy"].tolist() == [0.75, 0.5] and (table["n"] == 4).all()
     assert evaluation.agreement(predicted).loc["a", "b"] == 0.75
+
+
+def test_equal_values_are_counted_as_a_plain_comparison_counts_them():
+    rows = np.random.default_rng(0).integers(0, 3, (4, 9001), dtype=np.int16)  # more than two blocks
+    assert (evaluation.count_equal(rows) == (rows[:, None] == rows).sum(2)).all()
 
 
 def test_resampled_accuracies_scatter_around_the_real_ones():
