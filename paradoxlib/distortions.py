@@ -35,6 +35,7 @@ UNITS = {
 }  # fmt: skip
 # What training draws from, uniformly, a fresh level for each image; the amount of noise has a limit of its own.
 TRAINING_RANGE = {"contrast": (0.05, 1), "illuminant": (0.05, 1), "blur": (0, 1.3), "gamma": (0.3, 3), "poisson_noise": (1, 1)}
+STEPS = 2**16  # of the random numbers that make noise on a CPU
 PART = 50  # images that are distorted at once on a CPU: what its caches hold
 
 
@@ -107,9 +108,10 @@ def gamma(images, level, generator=None):
 
 def blur(images, level, generator=None):
     """Convolve with a normalised Gaussian cut at four standard deviations, the border reflected (d c b a | a b c d)."""
-    sigma = level.reshape(-1)
-    rows, columns = (blur_matrix(sigma, length) for length in images.shape[2:])
-    return (rows[:, None] @ images @ columns[:, None].mT).clamp(0, 1)
+    rows, columns = (blur_matrix(level.reshape(-1), length) for length in images.shape[2:])
+    if len(rows) == 1:  # one matrix for all images: one product
+        return (rows[0] @ (images @ columns[0].T)).clamp_(0, 1)
+    return (rows[:, None] @ images @ columns[:, None].mT).clamp_(0, 1)
 
 
 def blur_matrix(sigma, length):
@@ -128,7 +130,7 @@ def blur_matrix(sigma, length):
 def salt_pepper(images, level, generator=None):
     """Replace a share of the values, each channel alone: half of them by 1 and half by 0."""
     chance = uniform(images, generator)
-    return images.masked_fill(chance < level, 0.0).masked_fill_(chance < level / 2, 1.0)
+    return torch.where(chance < level, (chance < level / 2).to(images), images)
 
 
 def gaussian_noise(images, level, generator=None):
@@ -198,19 +200,46 @@ FUNCTIONS = {
 def uniform(like, generator):
     """Return uniform numbers shaped as a tensor, float32; a CPU generator gives the same ones for every device.
 
-    On a CPU NumPy makes them, seeded by the generator: at twice the rate.
+    On a CPU in 65,536 steps, which takes a quarter of the time of torch's.
     """
     place = generator.device if generator else like.device
     if place.type != "cpu":
         return torch.rand(like.shape, generator=generator, device=place)
-    seed = torch.randint(2**63 - 1, (), generator=generator).item()
-    source = np.random.Generator(np.random.SFC64(seed))
-    return torch.from_numpy(source.random(tuple(like.shape), dtype=np.float32)).to(like.device)
+    return torch.from_numpy((random_steps(like, generator) + np.float32(0.5)) / np.float32(STEPS)).to(like.device)
 
 
 def normal(like, generator):
-    """Return normal numbers shaped as a tensor and on its device; a CPU generator gives the same ones for every device."""
-    return torch.randn(like.shape, generator=generator, device=generator.device if generator else like.device).to(like.device)
+    """Return normal numbers shaped as a tensor, float32; a CPU generator gives the same ones for every device.
+
+    On a CPU from a table of the inverse distribution function in 65,536 steps: within 4.3 standard deviations.
+    """
+    place = generator.device if generator else like.device
+    if place.type != "cpu":
+        return torch.randn(like.shape, generator=generator, device=place)
+    return torch.from_numpy(look_up(normal_table(), random_steps(like, generator))).to(like.device)
+
+
+def random_steps(like, generator):
+    """Return random 16-bit numbers shaped as a tensor; NumPy makes them, seeded by a CPU generator."""
+    seed = torch.randint(2**63 - 1, (), generator=generator).item()
+    noise = np.random.Generator(np.random.SFC64(seed)).bytes(2 * like.numel())
+    return np.frombuffer(noise, dtype=np.uint16).reshape(like.shape)
+
+
+@lru_cache
+def normal_table():
+    """Return 65,536 equally likely normal numbers, float32, of mean 0 and variance 1."""
+    values = stats.norm.ppf((np.arange(STEPS) + 0.5) / STEPS)
+    return (values / values.std()).astype(np.float32)
+
+
+@njit(nogil=True, cache=True)
+def look_up(table, index):
+    """Return table[index], shaped as the index."""
+    result = np.empty(index.shape, dtype=table.dtype)
+    for i in range(index.size):
+        result.flat[i] = table[index.flat[i]]
+    return result
 
 
 def distort_randomly(images, names, per_image, noise_amount, generator):
