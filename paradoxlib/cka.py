@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from paradoxlib import activations
+from paradoxlib import activations, models
 
 
 def unbiased_hsic(k, l):  # noqa: E741 (their names in the literature)
@@ -63,12 +63,12 @@ def batches(images, batch_size, passes, seed):
 
 
 @torch.inference_mode()
-def cka_matrices(models, images, pairs=None, layers=None, batch_size=256, passes=1, seed=0):
+def cka_matrices(networks, images, pairs=None, layers=None, batch_size=256, passes=1, seed=0):
     """Return the CKA of all layers of pairs of networks.
 
     Parameters
     ----------
-    models : dict
+    networks : dict
         {name: network}, in evaluation mode; any architectures.
     images : torch.Tensor
         (n, 3, h, w), n at least 4, as the networks want them.
@@ -86,15 +86,16 @@ def cka_matrices(models, images, pairs=None, layers=None, batch_size=256, passes
         nan for a layer whose output is the same for all images.
     """
     check_count(min(len(images), batch_size))
-    names = list(models)
+    names = list(networks)
     pairs = pairs or [(a, b) for i, a in enumerate(names) for b in names[i:]]
+    wanted = {name: layers and present(network, images, layers) for name, network in networks.items()}
     sums, norms, found = dict.fromkeys(pairs, 0), dict.fromkeys(names, 0), {}
     count = sum(len(batch) for batch in batches(torch.arange(len(images)), batch_size, passes, seed))
-    with tqdm(desc=f"CKA of {len(models)} networks", total=count, unit="image", disable=count * len(models) < 5000) as bar:
+    with tqdm(desc=f"CKA of {len(networks)} networks", total=count, unit="image", disable=count * len(networks) < 5000) as bar:
         for batch in batches(images, batch_size, passes, seed):
             grams = {}
-            for name, model in models.items():
-                outputs = activations.record(model, batch, layers if layers is None else present(model, batch, layers))
+            for name, network in networks.items():
+                outputs = activations.record(network, batch, wanted[name])
                 found[name] = list(outputs)
                 grams[name] = torch.stack([centred_gram(output) for output in outputs.values()]).flatten(1)
                 norms[name] = norms[name] + grams[name].square().sum(1) / (len(batch) * (len(batch) - 3))
@@ -108,12 +109,12 @@ def cka_matrices(models, images, pairs=None, layers=None, batch_size=256, passes
     return result
 
 
-def present(model, batch, layers):
+def present(network, images, layers):
     """Return those of the layers that a network has; ValueError where it has none."""
-    own = activations.names(model, batch)
+    own = activations.names(network, images)
     chosen = [name for name in layers if name in own]
     if not chosen:
-        raise activations.models.unknown_layer(layers[0], own)
+        raise models.unknown_layer(layers[0], own)
     return chosen
 
 

@@ -114,12 +114,12 @@ def about_predictions(study, name, seen):
 def predict_part(study, names):
     """Predict with some trained networks of a study under all its conditions, and write their files."""
     images = study.images("test")
+    seen = images.fingerprint()
     networks = {name: training.load_network(study, name) for name in names}
     text, how = f"evaluating {study.name}, {names[0]} to {names[-1]}", study.evaluation
     predicted = predict_conditions(networks, images, study.conditions, how.seed, study.device, text, how.precision)
     for name in names:
-        about = about_predictions(study, name, images.fingerprint())
-        weights.write(paths.predictions(study.name, name), {"predictions": predicted[name]}, about)
+        weights.write(paths.predictions(study.name, name), {"predictions": predicted[name]}, about_predictions(study, name, seen))
 
 
 def accuracy(predicted, labels, conditions):

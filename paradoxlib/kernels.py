@@ -42,12 +42,13 @@ class LayerSimilarity(NamedTuple):
 
 
 def kernels_of(state):
-    """Return {layer: kernels float64 (n, in * h * w)} of a state dict: its weights of four dimensions, in its order."""
-    return {name: state[f"{name}.weight"].detach().cpu().double().flatten(1) for name in models.convolutions(state)}
+    """Return {layer: kernels (n, in * h * w)} of a state dict: its weights of four dimensions, in its order."""
+    return {name: state[f"{name}.weight"].detach().cpu().flatten(1) for name in models.convolutions(state)}
 
 
 def standardised(kernels):
-    """Return kernels centred and of length one; a constant kernel, which has no correlation, becomes nan."""
+    """Return kernels centred and of length one, float64; a constant kernel, which has no correlation, becomes nan."""
+    kernels = kernels.double()
     centred = kernels - kernels.mean(-1, keepdim=True)
     length = centred.norm(dim=-1, keepdim=True)
     constant = length <= 1e-12 * kernels.norm(dim=-1, keepdim=True)
@@ -240,14 +241,14 @@ def similarity_matrix(states, alignment="paper"):
         (network, network), 1 on the diagonal. Only pairs with A before B are computed and mirrored, as in the paper.
     """
     names = list(states)
-    own = {name: {layer: state[f"{layer}.weight"] for layer in models.convolutions(state)} for name, state in states.items()}
+    own = {name: kernels_of(state) for name, state in states.items()}
     for name in names[1:]:
         check_alike(own[names[0]], own[name], (names[0], name))
     total, counted = np.zeros((2, len(names), len(names)))
     layers = tqdm(own[names[0]], desc=f"similarity of {len(names)} networks", unit="layer", disable=len(names) < 30)
     with parallel.threads() as pool:
         for layer in layers:
-            unit = standardised(torch.stack([own[name][layer].detach().cpu().double().flatten(1) for name in names]))
+            unit = standardised(torch.stack([own[name][layer] for name in names]))
             size = max(1, int(GROUP_BYTES / unit[0].nbytes))
             groups = [slice(start, start + size) for start in range(0, len(names), size)]
             for group, means in zip(groups, pool.map(lambda group, unit=unit: group_means(unit, group, alignment), groups), strict=True):

@@ -36,7 +36,7 @@ def train_all(study):
         images = study.images("train")  # here once, so that missing data are said before work starts and decoding is done once
         size = 4e6 * (1 if study.model.architecture == "resnet20" else 100)
         paths.require_space(paths.weights(study.name, "").parent, size * len(waiting), "the networks")
-        room = cpu_count() if study.device.type == "cpu" else parallel.SHARE * torch.cuda.device_count()
+        room = cpu_count() if study.device.type == "cpu" else max(1, parallel.SHARE * torch.cuda.device_count())
         families = sorted(study.families.values(), key=lambda family: -sum(study.networks[name].epochs for name in family))
         with progress(study, waiting, len(images)):
             parallel.run(study, train_family, families, study.session.workers or room)

@@ -156,11 +156,8 @@ def mutual_information(a, b):
 
     Histograms of 5 % bins of each unit's own values and a bin for what is not above 1e-6, which holds a ReLU's zeros.
     """
-    shares = []
-    for values in (a, b):
-        one_hot = F.one_hot(codes(values), BINS + 1).float().flatten(1)  # (m, units * bins)
-        shares.append(one_hot)
-    joint = (shares[0].T @ shares[1]).double().view(a.shape[1], BINS + 1, b.shape[1], BINS + 1) / len(a)
+    one, other = (F.one_hot(codes(values), BINS + 1).float().flatten(1) for values in (a, b))  # (m, units * bins)
+    joint = (one.T @ other).double().view(a.shape[1], BINS + 1, b.shape[1], BINS + 1) / len(a)
     outer = joint.sum((2, 3))[:, :, None, None] / b.shape[1] * (joint.sum((0, 1)) / a.shape[1])
     return torch.where(joint > 0, joint * (joint / outer.where(joint > 0, torch.ones(()).double())).log(), 0.0).sum((1, 3)).numpy()
 
@@ -218,8 +215,9 @@ def top_patches(model, images, layer, units, count=9, size=11, pixels=None, batc
     best, place = [], []
     for batch in images.split(batch_size):
         output = activations.record(model, batch, [layer])[layer][:, units]
-        height, width = output.shape[2:] if output.dim() == 4 else (1, 1)
-        value, index = output.flatten(2).max(2) if output.dim() == 4 else (output, torch.zeros_like(output, dtype=torch.long))
+        output = output.view(*output.shape[:2], *(output.shape[2:] or (1, 1)))  # a dense layer sees the whole image
+        height, width = output.shape[2:]
+        value, index = output.flatten(2).max(2)
         best.append(value)
         place.append(torch.stack([(index // width + 0.5) / height, (index % width + 0.5) / width], -1))
     best, place = torch.cat(best), torch.cat(place)

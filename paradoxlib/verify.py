@@ -84,7 +84,8 @@ def accuracy_agrees(study, images, seed, tolerance, note):
     for condition in sorted(set(drawn.values()), key=study.conditions.index):
         networks = {name: training.load_network(study, name) for name, wanted in drawn.items() if wanted == condition}
         text = f"verifying {condition[0]} {condition[1]:g}"
-        predicted = evaluation.predict_conditions(networks, images, [condition], study.evaluation.seed, study.device, text)
+        how = study.evaluation
+        predicted = evaluation.predict_conditions(networks, images, [condition], how.seed, study.device, text, how.precision)
         again = evaluation.accuracy(predicted, images.labels, [condition]).set_index("network")["accuracy"]
         differences += [abs(again[name] - known[name, *condition]) for name in networks]
     return "accuracy", len(differences), max(differences), tolerance, max(differences) <= tolerance, note
