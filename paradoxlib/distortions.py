@@ -4,7 +4,12 @@ Images are float tensors (n, 3, h, w), RGB, 0..1. A level is one number, or a te
 returns a new tensor of the same shape, in 0..1. Randomness comes from the generator passed in.
 """
 
+from functools import lru_cache
+
+import numpy as np
 import torch
+from numba import njit
+from scipy import stats
 from torch.nn import functional as F
 
 # The evaluated levels. Contrast and noise amounts are shares (.15 is the paper's 15 %), blur is a standard deviation in pixels, the
@@ -30,6 +35,8 @@ UNITS = {
 }  # fmt: skip
 # What training draws from, uniformly, a fresh level for each image; the amount of noise has a limit of its own.
 TRAINING_RANGE = {"contrast": (0.05, 1), "illuminant": (0.05, 1), "blur": (0, 1.3), "gamma": (0.3, 3), "poisson_noise": (1, 1)}
+STEPS = 2**16  # of the random numbers that make noise on a CPU
+PART = 50  # images that are distorted at once on a CPU: what its caches hold
 
 
 def conditions(grid=GRID):
@@ -76,7 +83,9 @@ def distort(images, name, level, generator=None):
     level = torch.as_tensor(level, dtype=images.dtype, device=images.device)
     if level.dim() == 1:
         level = level.view(-1, 1, 1, 1)
-    return FUNCTIONS[name](images, level, generator)
+    parts = images.split(PART if images.device.type == "cpu" else max(1, len(images)))
+    levels = level.split(PART) if level.dim() and len(parts) > 1 else [level] * len(parts)
+    return torch.cat([FUNCTIONS[name](*part, generator) for part in zip(parts, levels, strict=True)])
 
 
 def contrast(images, level, generator=None):
@@ -99,9 +108,10 @@ def gamma(images, level, generator=None):
 
 def blur(images, level, generator=None):
     """Convolve with a normalised Gaussian cut at four standard deviations, the border reflected (d c b a | a b c d)."""
-    sigma = level.reshape(-1)
-    rows, columns = (blur_matrix(sigma, length) for length in images.shape[2:])
-    return (rows[:, None] @ images @ columns[:, None].mT).clamp(0, 1)
+    rows, columns = (blur_matrix(level.reshape(-1), length) for length in images.shape[2:])
+    if len(rows) == 1:  # one matrix for all images: one product
+        return (rows[0] @ (images @ columns[0].T)).clamp_(0, 1)
+    return (rows[:, None] @ images @ columns[:, None].mT).clamp_(0, 1)
 
 
 def blur_matrix(sigma, length):
@@ -120,26 +130,66 @@ def blur_matrix(sigma, length):
 def salt_pepper(images, level, generator=None):
     """Replace a share of the values, each channel alone: half of them by 1 and half by 0."""
     chance = uniform(images, generator)
-    return torch.where(chance < level / 2, 1.0, torch.where(chance < level, 0.0, images))
+    return torch.where(chance < level, (chance < level / 2).to(images), images)
 
 
 def gaussian_noise(images, level, generator=None):
     """I + n with n ~ N(0, variance), clipped to 0..1."""
-    return (images + level.sqrt() * normal(images, generator)).clamp(0, 1)
+    return normal(images, generator).mul_(level.sqrt()).add_(images).clamp_(0, 1)
 
 
 def speckle_noise(images, level, generator=None):
     """I * (1 + n) with n ~ N(0, variance), clipped to 0..1."""
-    return (images * (1 + level.sqrt() * normal(images, generator))).clamp(0, 1)
+    return normal(images, generator).mul_(level.sqrt()).add_(1).mul_(images).clamp_(0, 1)
 
 
 def poisson_noise(images, level=None, generator=None):
-    """Poisson(I * V) / V, clipped; V is the power of two at or above the number of distinct 8-bit values in each image."""
-    eight_bit = (images * 255).round().clamp(0, 255).long().flatten(1)
-    present = torch.zeros(len(images), 256, dtype=torch.bool, device=images.device).scatter_(1, eight_bit, True)
-    peak = (2 ** present.sum(1).to(images.dtype).log2().ceil()).view(-1, 1, 1, 1)
-    rate = (images * peak).to(generator.device if generator else images.device)
-    return (torch.poisson(rate, generator).to(images.device) / peak).clamp(0, 1)
+    """Poisson(I * V) / V, clipped, of images rounded to 8 bits; V is the power of two at or above the number of distinct values in each image."""
+    place = generator.device if generator else images.device
+    values = (images * 255).round_().clamp_(0, 255).to(place, torch.uint8)
+    if place.type == "cpu":
+        result = uniform(values, generator)
+        for image, shares in zip(values.flatten(1).numpy(), result.flatten(1).numpy(), strict=True):
+            peak = 1 << (count_distinct(image) - 1).bit_length()
+            invert(image, shares, 1 / peak, *poisson_tables(peak))
+    else:
+        present = torch.zeros(len(images), 256, dtype=torch.bool, device=place).scatter_(1, values.flatten(1).long(), True)
+        peaks = (2 ** present.sum(1).float().log2().ceil()).view(-1, 1, 1, 1)
+        result = torch.poisson(values * (peaks / 255), generator).div_(peaks).clamp_(max=1)
+    return result.to(images)
+
+
+@njit(nogil=True, cache=True)
+def count_distinct(values):
+    """Return how many different values there are among 8-bit ones."""
+    seen = np.zeros(256, dtype=np.uint8)
+    for value in values:
+        seen[value] = 1
+    return seen.sum()
+
+
+@lru_cache
+def poisson_tables(peak):
+    """Return the distribution functions of Poisson's counts for the 256 rates value / 255 * peak, and where to begin to look in them.
+
+    float32 (256, counts), and int16 (256, 1024): the lowest count whose distribution function is above each of 1,024 shares.
+    """
+    counts = np.arange(2 * peak + 64)
+    below = stats.poisson.cdf(counts, np.arange(256)[:, None] / 255 * peak).astype(np.float32)
+    below[:, -1] = 1
+    start = [np.searchsorted(row, np.arange(1024) / 1024, side="right") for row in below]
+    return below, np.array(start, dtype=np.int16)
+
+
+@njit(nogil=True, cache=True)
+def invert(values, shares, step, below, start):
+    """Put in the place of each share (0..1) the lowest count whose distribution function is above it, times `step`, 1 at most."""
+    for i in range(len(values)):
+        value, share = values[i], shares[i]
+        count = start[value, int(share * start.shape[1])]
+        while below[value, count] <= share:
+            count += 1
+        shares[i] = min(count * step, 1)
 
 
 FUNCTIONS = {
@@ -148,13 +198,48 @@ FUNCTIONS = {
 
 
 def uniform(like, generator):
-    """Return uniform numbers shaped as a tensor and on its device; a CPU generator gives the same ones for every device."""
-    return torch.rand(like.shape, generator=generator, device=generator.device if generator else like.device).to(like.device)
+    """Return uniform numbers shaped as a tensor, float32; a CPU generator gives the same ones for every device.
+
+    On a CPU in 65,536 steps, which takes a quarter of the time of torch's.
+    """
+    place = generator.device if generator else like.device
+    if place.type != "cpu":
+        return torch.rand(like.shape, generator=generator, device=place)
+    return torch.from_numpy((random_steps(like, generator) + np.float32(0.5)) / np.float32(STEPS)).to(like.device)
 
 
 def normal(like, generator):
-    """Return normal numbers shaped as a tensor and on its device; a CPU generator gives the same ones for every device."""
-    return torch.randn(like.shape, generator=generator, device=generator.device if generator else like.device).to(like.device)
+    """Return normal numbers shaped as a tensor, float32; a CPU generator gives the same ones for every device.
+
+    On a CPU from a table of the inverse distribution function in 65,536 steps: within 4.3 standard deviations.
+    """
+    place = generator.device if generator else like.device
+    if place.type != "cpu":
+        return torch.randn(like.shape, generator=generator, device=place)
+    return torch.from_numpy(look_up(normal_table(), random_steps(like, generator))).to(like.device)
+
+
+def random_steps(like, generator):
+    """Return random 16-bit numbers shaped as a tensor; NumPy makes them, seeded by a CPU generator."""
+    seed = torch.randint(2**63 - 1, (), generator=generator).item()
+    noise = np.random.Generator(np.random.SFC64(seed)).bytes(2 * like.numel())
+    return np.frombuffer(noise, dtype=np.uint16).reshape(like.shape)
+
+
+@lru_cache
+def normal_table():
+    """Return 65,536 equally likely normal numbers, float32, of mean 0 and variance 1."""
+    values = stats.norm.ppf((np.arange(STEPS) + 0.5) / STEPS)
+    return (values / values.std()).astype(np.float32)
+
+
+@njit(nogil=True, cache=True)
+def look_up(table, index):
+    """Return table[index], shaped as the index."""
+    result = np.empty(index.shape, dtype=table.dtype)
+    for i in range(index.size):
+        result.flat[i] = table[index.flat[i]]
+    return result
 
 
 def distort_randomly(images, names, per_image, noise_amount, generator):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from scipy.ndimage import gaussian_filter
 
 from paradoxlib import data, distortions
@@ -96,6 +97,18 @@ def test_poisson_noise_counts_in_steps_of_the_image_s_distinct_values():
         noise = (noisy - many)[:, middle]
         assert abs(noise.var().item() * peak / image[0][middle].mean().item() - 1) < 0.05 or peak == 2  # peak 2 is clipped
     assert (distortions.distort(torch.zeros(1, 3, 8, 8), "poisson_noise", 1.0, data.generator(4)) == 0).all()
+
+
+@pytest.mark.parametrize("peak", [1, 16, 256])
+def test_poisson_counts_are_the_inverse_distribution_function(peak):
+    values = np.repeat(np.arange(256, dtype=np.uint8), 401)
+    shares = np.tile(np.linspace(1e-3, 0.9999, 401, dtype=np.float32), 256)
+    expected = stats.poisson.ppf(np.nextafter(shares, np.float32(1)).astype(float), values / 255 * peak)
+    counts = shares.copy()
+    distortions.invert(values, counts, 1 / 1024, *distortions.poisson_tables(peak))
+    counts *= 1024
+    assert (counts != expected).mean() < 1e-4  # float32 shares that fall on a step
+    assert abs(counts - expected).max() <= 1
 
 
 def test_equal_generators_give_equal_noise(images):
