@@ -161,6 +161,23 @@ def against_rate(table, title="", axes=None):
     return axes
 
 
+def kernel_lengths(table, dead, title="", ax=None):
+    """Draw each kernel's correlation with its parent's against its length there, in medians of its layer; below `dead` it is a dead one.
+
+    A kernel without a correlation is a cross at 0, which is what the paper's rule counts it for.
+    """
+    ax = ax or plt.subplots(figsize=(7, 4))[1]
+    for name, part in table.groupby("of", sort=False):
+        ax.plot(part["length"].clip(lower=1e-6), part["correlation"], ".", alpha=0.6, markersize=5, label=f"{name} ({len(part)} kernels)")
+    none = table[table["correlation"].isna()]
+    ax.plot(none["length"].clip(lower=1e-6), 0 * none["length"], "kx", alpha=0.7, markersize=5, label=f"no correlation ({len(none)})")
+    ax.axvline(dead, color="black", linestyle=":", linewidth=1, label=f"dead below {dead:g}")
+    ax.set(xscale="log", xlabel="length of the parent's kernel / median of its layer", ylabel="correlation of child and parent", title=title)
+    ax.legend(loc="center left", fontsize=8)
+    ax.grid()
+    return ax
+
+
 def cumulative(table, layers, title="", axes=None):
     """Draw what copying layer after layer does: from the input up to each layer, and from each layer to the output.
 

@@ -8,8 +8,8 @@ import re
 import pandas as pd
 import torch
 
+from paradoxlib import alignments, data, evaluation, kernels, paradox, paths, published, tables, training, transplant, weights
 from paradoxlib import claims as statements
-from paradoxlib import data, evaluation, kernels, paradox, paths, published, tables, training, transplant, weights
 from paradoxlib import study as studies
 
 EXAMPLES = {"classes": 5, "each": 8, "train": 6}  # test images of each of the first classes, and training images
@@ -97,7 +97,7 @@ def chance_levels(study):
     """Return {alignment: similarity of unrelated networks} for the study's architecture."""
 
     def compute():
-        levels = [(name, kernels.chance_level(study.model.architecture, name)) for name in kernels.ALIGNMENTS]
+        levels = [(name, kernels.chance_level(study.model.architecture, name)) for name in alignments.ALIGNMENTS]
         return pd.DataFrame(levels, columns=["alignment", "chance_level"])
 
     return tables.result(study, "chance_levels", compute).set_index("alignment")["chance_level"].to_dict()
@@ -166,15 +166,12 @@ def transplant_pair(study):
 
 
 def layers(study):
-    """Return the table (network, layer, mean, sd, n): every child's kernel correlation with its parent, layer by layer."""
+    """Return the table (network, parent, layer, ...): how far every layer of every child is from its parent's; see `kernels.layer_changes`."""
 
     def compute():
-        nets, rows = states(study), []
-        for name, network in study.networks.items():
-            if network.parent:
-                alike = kernels.layer_similarity(nets[network.parent], nets[name])
-                rows += [(name, network.parent, layer, *values) for layer, values in alike.items()]
-        return pd.DataFrame(rows, columns=["network", "parent", "layer", "mean", "sd", "n"])
+        own, children = states(study), {name: network.parent for name, network in study.networks.items() if network.parent}
+        parts = {(name, parent): kernels.layer_changes(own[parent], own[name]) for name, parent in children.items()}
+        return pd.concat(parts, names=["network", "parent"]).reset_index() if parts else pd.DataFrame(columns=["network", "parent", "layer"])
 
     return tables.result(study, "layer_similarity", compute)
 

@@ -12,6 +12,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from torch.nn import functional as F
+from tqdm import tqdm
 
 from paradoxlib import activations
 
@@ -49,48 +50,79 @@ class Layer(NamedTuple):
     samples: int
 
 
+class Units(NamedTuple):
+    """What one layer's units do in several networks: means, standard deviations (units,) and correlations (units, units) of all of them, float64.
+
+    `places` has the slice of each network's units.
+    """
+
+    mean: np.ndarray
+    sd: np.ndarray
+    table: np.ndarray
+    places: dict
+    samples: int
+
+    def pair(self, a, b):
+        """Return the Layer of two networks."""
+        a, b = self.places[a], self.places[b]
+        table = self.table
+        return Layer(self.mean[a], self.mean[b], self.sd[a], self.sd[b], table[a, a], table[b, b], table[a, b], self.samples)
+
+
 def by_unit(output):
     """Return a layer's output (n, units, ...) as samples (n * positions, units)."""
     return output.movedim(1, -1).reshape(-1, output.shape[1])
 
 
 @torch.inference_mode()
-def correlations(model_a, model_b, images, layers, batch_size=100):
+def correlations(networks, images, layers, batch_size=100, chance=None):
     """Return the units' statistics and correlations, over all images and positions, in one pass.
 
     Parameters
     ----------
-    model_a, model_b : torch.nn.Module
-        In evaluation mode; their outputs have the same sizes in the layers asked for.
+    networks : dict
+        {name: Module}, in evaluation mode; their outputs have the same sizes in the layers asked for.
     images : torch.Tensor
-        (n, 3, h, w), any number, as the networks want them; each batch goes to both.
+        (n, 3, h, w), any number, as the networks want them; each batch goes to all.
     layers : sequence of str
         Names as `activations.names` gives them.
+    chance : str, optional
+        A network that is also shown the images of each batch in another order; what it does there is called ``chance``. Its correlations with
+        the others are what units have in common without having seen the same images.
 
     Returns
     -------
     dict
-        {layer: Layer}.
+        {layer: Units}.
     """
     moments, sizes = {name: Moments() for name in layers}, {}
-    for batch in images.split(batch_size):
-        outputs = [activations.record(model, batch, layers) for model in (model_a, model_b)]
-        for name in layers:
-            a, b = (by_unit(output[name]) for output in outputs)
-            if len(a) != len(b):
-                raise ValueError(f"layer {name!r} has {len(a) // len(batch)} positions in one network and {len(b) // len(batch)} in the other")
-            sizes[name] = a.shape[1]
-            moments[name].add(torch.cat([a, b], 1))
-    return {name: layer_of(moments[name], sizes[name]) for name in layers}
+    names = [*networks, *(["chance"] if chance else [])]
+    with tqdm(desc=f"units of {len(names)} networks", total=len(images), unit="image", disable=len(images) * len(names) < 5000) as bar:
+        for batch in images.split(batch_size):
+            outputs = [activations.record(model, batch, layers) for model in networks.values()]
+            if chance:
+                outputs.append(activations.record(networks[chance], batch.roll(len(batch) // 2, 0), layers))
+            for layer in layers:
+                columns = [by_unit(output.pop(layer)) for output in outputs]
+                for name, column in zip(names, columns, strict=True):
+                    if len(column) != len(columns[0]):
+                        counts = f"{len(columns[0]) // len(batch)} positions in {names[0]} and {len(column) // len(batch)} in {name}"
+                        raise ValueError(f"layer {layer!r} has {counts}: their units cannot be compared")
+                sizes[layer] = [column.shape[1] for column in columns]
+                moments[layer].add(torch.cat(columns, 1))
+            bar.update(len(batch))
+    return {layer: units_of(moments[layer], dict(zip(names, sizes[layer], strict=True))) for layer in layers}
 
 
-def layer_of(moments, n):
-    """Return the Layer of the moments of n units of one network beside those of the other."""
+def units_of(moments, sizes):
+    """Return the Units of the moments of networks that have {name: number} units, side by side."""
     mean, variance = moments.mean.numpy(), moments.products.diagonal().numpy() / moments.count
     sd = np.sqrt(np.clip(variance, 0, None))
     alive = np.where(sd > 1e-12 * np.maximum(1, abs(mean)), sd, np.nan)
     table = np.clip(moments.products.numpy() / moments.count / np.outer(alive, alive), -1, 1)
-    return Layer(mean[:n], mean[n:], sd[:n], sd[n:], table[:n, :n], table[n:, n:], table[:n, n:], moments.count)
+    ends = np.cumsum([0, *sizes.values()])
+    places = {name: slice(*ends[i : i + 2]) for i, name in enumerate(sizes)}
+    return Units(mean, sd, table, places, moments.count)
 
 
 def semi_match(table):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import pearsonr
 
-from paradoxlib import data, kernels, models
+from paradoxlib import alignments, data, kernels, models
 
 
 def slow_alignment(matrix):
@@ -52,13 +52,13 @@ def some_kernels(kind, networks=5, n=24):
 @pytest.mark.parametrize(("alignment", "oracle"), [("paper", slow_alignment), ("greedy", slow_greedy)])
 def test_alignments_agree_with_their_oracle(kind, alignment, oracle):
     a, b = some_kernels(kind)
-    assert np.allclose(kernels.align(a, b, alignment), [oracle(matrix) for matrix in (a @ b.T).numpy()], rtol=0, atol=1e-14)
+    assert np.allclose(alignments.align(a, b, alignment), [oracle(matrix) for matrix in (a @ b.T).numpy()], rtol=0, atol=1e-14)
 
 
 def test_optimal_is_never_lower_and_none_is_the_diagonal():
     a, b = some_kernels("short")
-    assert (kernels.align(a, b, "optimal").sum(1) >= kernels.align(a, b, "greedy").sum(1) - 1e-12).all()
-    assert torch.allclose(kernels.align(a, b, "none"), (a @ b.T).diagonal(dim1=1, dim2=2), rtol=0, atol=1e-14)
+    assert (alignments.align(a, b, "optimal").sum(1) >= alignments.align(a, b, "greedy").sum(1) - 1e-12).all()
+    assert torch.allclose(alignments.align(a, b, "none"), (a @ b.T).diagonal(dim1=1, dim2=2), rtol=0, atol=1e-14)
 
 
 def test_correlations_are_pearson_s():
@@ -76,7 +76,7 @@ def test_a_known_permutation_is_recovered(states, alignment):
     assert kernels.similarity(states[0], shuffled, "none") < 0.5
 
 
-@pytest.mark.parametrize("alignment", kernels.ALIGNMENTS)
+@pytest.mark.parametrize("alignment", alignments.ALIGNMENTS)
 def test_self_similarity_is_one(states, alignment):
     assert kernels.similarity(states[0], states[0], alignment) == pytest.approx(1)
 
@@ -86,7 +86,7 @@ def test_symmetric_where_it_should_be(states, alignment):
     assert kernels.similarity(states[0], states[1], alignment) == pytest.approx(kernels.similarity(states[1], states[0], alignment))
 
 
-@pytest.mark.parametrize("alignment", kernels.ALIGNMENTS)
+@pytest.mark.parametrize("alignment", alignments.ALIGNMENTS)
 def test_all_pairs_agree_with_one_pair(states, alignment, monkeypatch):
     monkeypatch.setattr(kernels, "GROUP_BYTES", 6e5)  # two networks a group in the widest layers
     matrix = kernels.similarity_matrix(states, alignment)
@@ -131,3 +131,22 @@ def test_networks_of_different_architectures_are_refused(states):
         kernels.similarity({"fc.weight": torch.zeros(2, 2)}, {"fc.weight": torch.zeros(2, 2)})
     with pytest.raises(ValueError, match="unknown alignment 'best'"):
         kernels.similarity(states[0], states[1], "best")
+
+
+def test_a_dead_kernel_turns_at_the_smallest_step_and_is_told_apart():
+    source = torch.Generator().manual_seed(0)
+    parent = {"one.weight": torch.randn(8, 3, 3, 3, generator=source), "two.weight": torch.randn(8, 8, 3, 3, generator=source)}
+    parent["one.weight"][5] *= 1e-3
+    child = {name: weight + 1e-3 * torch.randn(weight.shape, generator=source) for name, weight in parent.items()}
+    table = kernels.layer_changes(parent, child)
+    assert table["dead"].to_dict() == {"one": 1, "two": 0} and table["kernels"].tolist() == [8, 8]
+    assert table.loc["one", "mean"] < 0.98 and table.loc["one", "alive"] > 0.9999
+    assert table["whole"].min() > 0.9999  # a whole layer hides it
+    layers = kernels.layer_similarity(parent, child, "none")
+    assert np.allclose([table["mean"], table["sd"]], [[layers[n].mean for n in table.index], [layers[n].sd for n in table.index]])
+
+
+def test_a_child_that_is_its_parent_has_not_changed():
+    state = models.build("resnet20", generator=data.generator("same")).state_dict()
+    table = kernels.layer_changes(state, state)
+    assert np.allclose(table[["mean", "whole", "alive"]], 1) and not table["dead"].any()

@@ -90,3 +90,9 @@ def test_transplant_plots_draw():
     assert [list(line.get_xdata()) for line in plotting.against_rate(rates)[0].lines] == [[1e-5, 1e-3], [1e-5]]
     change = pd.DataFrame([[0.1, -0.25]], ["x"], ["blur", "salt_pepper"])
     assert [text.get_text() for text in plotting.changes(change).texts] == ["+.10", "-.25"]
+
+
+def test_kernel_lengths_draw_every_kernel():
+    table = pd.DataFrame({"of": list("aab"), "length": [1, 0, 2], "correlation": [1, np.nan, 0.9]})
+    lines = plotting.kernel_lengths(table, 0.05).lines
+    assert [list(line.get_xdata()) for line in lines[:3]] == [[1, 1e-6], [2], [1e-6]]

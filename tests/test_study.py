@@ -13,7 +13,7 @@ from paradoxlib import study as studies
         ("demo", 8, 3, 28),
         ("cifar10-20", 20, 9, 190),
         ("cifar10", 329, 104, 53_956),
-        ("cifar10-rates", 8, 2, 28),
+        ("cifar10-rates", 10, 2, 45),
         ("cifar10-resnet50", 12, 2, 66),
         ("imagenet", 20, 10, 190),
     ],
@@ -27,7 +27,7 @@ def test_sizes(name, networks, founders, pairs):
 
 
 def test_all_studies_are_there():
-    assert studies.names() == ["cifar10", "cifar10-20", "cifar10-20-long", "cifar10-rates", "cifar10-resnet50", "demo", "imagenet"]
+    assert studies.names() == ["cifar10", "cifar10-20", "cifar10-batch64", "cifar10-rates", "cifar10-resnet50", "demo", "imagenet"]
 
 
 def test_the_twenty_have_the_families_of_figure_7():

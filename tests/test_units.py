@@ -15,18 +15,33 @@ def networks():
     return [models.build("resnet20", generator=data.generator(name)).eval() for name in "ab"]
 
 
+def pair(a, b, images, layer=LAYER, **settings):
+    return units.correlations({"a": a, "b": b}, images, [layer], **settings)[layer].pair("a", "b")
+
+
 @pytest.fixture
 def images():
     return data.load("digits", "test").first(23).pixels.float() / 255
 
 
 def test_statistics_in_one_pass_are_those_of_all_samples_at_once(networks, images):
-    layer = units.correlations(*networks, images, [LAYER], batch_size=7)[LAYER]
+    layer = pair(*networks, images, batch_size=7)
     a, b = (units.by_unit(activations.record(model, images)[LAYER]).double().numpy() for model in networks)
     assert layer.samples == len(a) == 23 * 32 * 32
     assert np.allclose(layer.mean_a, a.mean(0)) and np.allclose(layer.sd_b, b.std(0))
     expected = np.corrcoef(a.T, b.T)
     assert np.allclose(layer.within_a, expected[:16, :16]) and np.allclose(layer.between, expected[:16, 16:])
+
+
+def test_any_number_of_networks_side_by_side(networks, images):
+    several = {"a": networks[0], "b": networks[1], "c": networks[0]}
+    found = units.correlations(several, images, [LAYER], chance="a")[LAYER]
+    two = pair(*networks, images)
+    assert all(np.allclose(x, y, equal_nan=True) for x, y in zip(found.pair("a", "b"), two, strict=True))
+    alive = ~np.isnan(found.pair("a", "c").between.diagonal())
+    assert alive.any() and np.allclose(found.pair("a", "c").between.diagonal()[alive], 1)
+    assert np.allclose(found.pair("a", "chance").mean_b, two.mean_a)  # the same images, in another order
+    assert (found.pair("a", "chance").between.diagonal()[alive] < 0.99).all()
 
 
 def test_large_means_cost_no_precision():
@@ -43,7 +58,7 @@ def test_a_dead_unit_has_no_partner(networks, images):
         networks[0].res2a_branch2a.bias.zero_()
         networks[0].bn_conv1.weight[3] = 0
         networks[0].bn_conv1.bias[3] = -1  # unit 3 is 0 after the ReLU, and after the block's addition
-    layer = units.correlations(*networks, images, [LAYER])[LAYER]
+    layer = pair(*networks, images)
     dead_a, dead_b = (
         (units.by_unit(activations.record(model, images)[LAYER]).std(0) == 0).numpy() for model in networks
     )  # an untrained network has some of its own
@@ -58,7 +73,7 @@ def test_a_dead_unit_has_no_partner(networks, images):
 
 
 def test_matchings_recover_a_permutation(networks, images):
-    layer = units.correlations(networks[0], networks[0], images, [LAYER])[LAYER]
+    layer = pair(networks[0], networks[0], images)
     order = torch.randperm(16, generator=data.generator(1)).numpy()
     shuffled = layer.between[:, order]
     for find in (units.semi_match, units.match):
@@ -134,8 +149,8 @@ def test_top_patches_are_where_the_unit_is_highest():
 
 def test_unknown_layers_and_other_sizes_are_named(networks, images):
     with pytest.raises(ValueError, match="unknown layer 'relu_33'"):
-        units.correlations(*networks, images[:2], ["relu_33"])
+        pair(*networks, images[:2], "relu_33")
     wide = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Conv2d(3, 4, 1)).eval()
     narrow = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Conv2d(3, 4, 1, 2)).eval()
-    with pytest.raises(ValueError, match="positions in one network"):
-        units.correlations(wide, narrow, images[:2], ["1"])
+    with pytest.raises(ValueError, match="1024 positions in a and 256 in b"):
+        pair(wide, narrow, images[:2], "1")
