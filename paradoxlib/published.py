@@ -1,4 +1,4 @@
-"""The paper's numbers, each with where it stands (arXiv 1903.04772)."""
+"""The paper's numbers, each with where it stands (arXiv 1903.04772), and Table 1 of Li et al. 2015."""
 
 import pandas as pd
 
@@ -50,3 +50,8 @@ def families(similarity, threshold=0.985):
     The printed matrices have two decimals, so .985 stands for their .99.
     """
     return {name: next((o for o in similarity.index if o == name or similarity.loc[name, o] >= threshold), name) for name in similarity.index}
+
+
+def matching():
+    """Return Table 1 of Convergent Learning (Li et al. 2015): semi_matching, matching and overlap of the five layers of two AlexNets."""
+    return pd.read_csv(paths.PUBLISHED / "li2015_table1.csv", index_col=0)

@@ -151,15 +151,22 @@ def match(table):
 
 
 def match_table(layers):
-    """Return the paper's Table 1 for {layer: Layer}: mean correlation of semi-matching and matching, the share of units whose partner is the same in
-    both, and the number of dead units of each network."""
+    """Return how well the units of two networks match, a row for each of {layer: Layer}.
+
+    Columns: the mean correlations of `semi_matching` and `matching` and the share of units whose partner is the same in both, `overlap` (Li et al.,
+    Table 1); the number of `units` of the first network, and of dead ones, `dead_a` and `dead_b`; of the units' mean activations the standard
+    deviation within a network, `spread`, and the distance between the networks once both are sorted, `distance` (root mean square).
+    """
     rows = {}
     for name, layer in layers.items():
         (loose, high), (strict, value) = semi_match(layer.between), match(layer.between)
         alive = (loose >= 0) & (strict >= 0)
         dead = [int(np.isnan(table.diagonal()).sum()) for table in (layer.within_a, layer.within_b)]
-        rows[name] = (np.nanmean(high), np.nanmean(value), (loose == strict)[alive].mean(), len(loose), *dead)
-    return pd.DataFrame.from_dict(rows, "index", columns=["semi_matching", "matching", "overlap", "units", "dead_a", "dead_b"])
+        means = [np.sort(mean) for mean in (layer.mean_a, layer.mean_b)]
+        spread = np.mean([mean.std() for mean in means])
+        distance = np.sqrt(np.mean((means[0] - means[1]) ** 2)) if len(means[0]) == len(means[1]) else np.nan
+        rows[name] = (np.nanmean(high), np.nanmean(value), (loose == strict)[alive].mean(), len(loose), *dead, spread, distance)
+    return pd.DataFrame.from_dict(rows, "index", columns=["semi_matching", "matching", "overlap", "units", "dead_a", "dead_b", "spread", "distance"])
 
 
 @torch.inference_mode()

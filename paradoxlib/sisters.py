@@ -1,0 +1,155 @@
+"""The tables of the two sister works, made from a study's own networks: matched units (Convergent Learning) and CKA.
+
+Like those of `results` each is computed once and read ever after.
+"""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import torch
+
+from paradoxlib import activations, data, kernels, models, paradox, paths, tables, training, units, weights
+from paradoxlib import study as studies
+
+NETWORKS, IMAGES, SAMPLES = 20, 1000, 60_000
+PATCHES = {"units": 6, "count": 9, "size": 11}  # best and worst matched units, image patches of each, pixels
+
+
+def shown(study):
+    """Return ({network: Module}, images): the networks of the first families, 20 at most, and 1,000 test images, float 0..1."""
+    training.train_all(study)
+    some = [name for family in study.families.values() for name in family][:NETWORKS]
+    images = study.images("test").first(IMAGES)
+    pixels = torch.cat([pixels for _, pixels, _ in data.batches(images, torch.arange(len(images)), 250)])
+    return {name: training.load_network(study, name) for name in study.networks if name in some}, pixels.float() / 255
+
+
+def examples(study):
+    """Return {relation: (network, network)}: a parent and its first child, and the two founders whose settings differ least."""
+    child = next((name for name, network in study.networks.items() if network.parent), None)
+    pairs = {"parent and child": (study.networks[child].parent, child)} if child else {}
+    settings = {name: study.networks[name].model_dump(exclude={"seed"}) for name in study.families}
+    strangers = min(
+        combinations(settings, 2), key=lambda pair: sum(settings[pair[0]][k] != settings[pair[1]][k] for k in settings[pair[0]]), default=None
+    )
+    return pairs | ({"strangers": strangers} if strangers else {})
+
+
+def places(network, images):
+    """Return {place: ReLU}: each ReLU by what it passes on, a convolution or, behind an addition, a block (``res2a``)."""
+    convolutions, found = models.conv_layers(network), {}
+    for name in activations.names(network, images):
+        if name in convolutions:
+            last = here = name
+        elif name.startswith("add"):
+            here = last.split("_")[0]
+        elif name.startswith("relu"):
+            found[here] = name
+    return found
+
+
+def unit_matches(study):
+    """Return the table (a, b, relation, layer, ...) of the matched units of all pairs; see `units.match_table`.
+
+    `by_weight` is the share of units whose partner by activation is their partner by kernel, where a layer's units are one convolution's. Rows
+    of the relation ``chance`` compare networks with one that sees other images.
+    """
+
+    def compute():
+        networks, images = shown(study)
+        where = places(next(iter(networks.values())), images)
+        founders = [name for name in study.families if name in networks]
+        found = units.correlations(networks, images, list(where.values()), 50, chance=founders[0])
+        own = {name: kernels.kernels_of(network.state_dict()) for name, network in networks.items()}
+        parents = {name: network.parent for name, network in study.networks.items()}
+        pairs = [(a, b, paradox.relation(a, b, parents)) for a, b in combinations(networks, 2)]
+        rows = []
+        for a, b, relation in [*pairs, *[(name, "chance", "chance") for name in founders[1:]]]:
+            layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
+            table = units.match_table(layers)
+            if b in own:
+                table["by_weight"] = pd.Series({p: same_partners(layers[p], own[a][p], own[b][p]) for p in layers if p in own[a]})
+            rows.append(table.rename_axis("layer").reset_index().assign(a=a, b=b, relation=relation))
+        table = pd.concat(rows, ignore_index=True)
+        return table[["a", "b", "relation", *table.columns.drop(["a", "b", "relation"])]]
+
+    return tables.result(study, "unit_matches", compute, IMAGES)
+
+
+def same_partners(layer, a, b):
+    """Return the share of units whose partner by activation (`units.match`) is their partner by kernel (n, d)."""
+    by_activation, by_kernel = (units.match(table)[0] for table in (layer.between, kernels.correlations(a, b).numpy()))
+    both = (by_activation >= 0) & (by_kernel >= 0)
+    return (by_activation == by_kernel)[both].mean()
+
+
+def unit_layers(study):
+    """Return {(relation, place): units.Layer} of the example pairs in an early, a middle and a late layer, and their top image patches.
+
+    Patches are {(place, network): uint8 tensor (unit, patch, 3, h, w)} of the strangers' best and worst matched units, best first, each network's in
+    the order of the pairs.
+    """
+    key, path = studies.key(study.table_key("unit_layers"), IMAGES, PATCHES), paths.figures(study.name) / "unit_layers.safetensors"
+    about = weights.read_about(path)
+    if about is None or about["key"] != key or study.session.recompute:
+        networks, images = shown(study)
+        tensors, counts = {}, {}
+        where = example_places(next(iter(networks.values())), images)
+        for relation, (a, b) in examples(study).items():
+            found = units.correlations({name: networks[name] for name in (a, b)}, images, list(where.values()))
+            for place, relu in where.items():
+                layer = found[relu].pair(a, b)
+                counts[f"{relation}|{place}"] = layer.samples
+                for field, values in zip(layer._fields[:-1], layer[:-1], strict=True):
+                    tensors[f"{relation}|{place}|{field}"] = torch.tensor(values, dtype=torch.float32)
+                if relation == "strangers":
+                    for network, chosen in zip((a, b), matched(layer), strict=True):
+                        patches = units.top_patches(networks[network], images, relu, chosen, PATCHES["count"], PATCHES["size"])
+                        tensors[f"patches|{place}|{network}"] = (patches * 255).round().to(torch.uint8)
+        weights.write(path, tensors, {"key": key, "counts": counts})
+    tensors, about = weights.read(path)
+    layers = {}
+    for name, count in about["counts"].items():
+        arrays = (tensors[f"{name}|{field}"].double().numpy() for field in units.Layer._fields[:-1])
+        layers[tuple(name.split("|"))] = units.Layer(*arrays, count)
+    return layers, {tuple(name.split("|")[1:]): value for name, value in tensors.items() if name.startswith("patches|")}
+
+
+def example_places(network, images):
+    """Return {place: ReLU} of an early, a middle and a late layer, each one convolution's."""
+    convolutions = models.conv_layers(network)
+    where = {place: relu for place, relu in places(network, images).items() if place in convolutions}
+    names = list(where)
+    return {name: where[name] for name in (names[0], names[len(names) // 2], names[-1])}
+
+
+def matched(layer, count=PATCHES["units"]):
+    """Return the best and the worst semi-matched units of a layer, best first, and their partners: two lists."""
+    partners, values = units.semi_match(layer.between)
+    order = [i for i in np.argsort(-values) if partners[i] >= 0]
+    chosen = order[:count] + order[max(count, len(order) - count) :]
+    return chosen, partners[chosen].tolist()
+
+
+def unit_information(study):
+    """Return the table (relation, layer, semi_matching, matching, units): the shares of units whose partner is the same by mutual information as by
+    correlation, for the example pairs."""
+
+    def compute():
+        networks, images = shown(study)
+        rows = []
+        for relation, (a, b) in examples(study).items():
+            for place, relu in example_places(networks[a], images).items():
+                values = units.samples(networks[a], networks[b], images, relu, SAMPLES)
+                information = units.mutual_information(*values)
+                with np.errstate(invalid="ignore", divide="ignore"):  # of a dead unit
+                    related = np.corrcoef(torch.cat(values, 1).double().numpy(), rowvar=False)
+                related = related[: len(information), len(information) :]
+                information = np.where(np.isnan(related), np.nan, information)
+                both = [[find(table)[0] for table in (related, information)] for find in (units.semi_match, units.match)]
+                same = [(one == other)[one >= 0].mean() for one, other in both]
+                rows.append((relation, place, *same, int((both[0][0] >= 0).sum())))
+        return pd.DataFrame(rows, columns=["relation", "layer", "semi_matching", "matching", "units"])
+
+    return tables.result(study, "unit_information", compute, IMAGES, SAMPLES)

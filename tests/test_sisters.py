@@ -1,0 +1,60 @@
+"""The sister works' tables are made from a study's networks once, and agree with what their parts say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from paradoxlib import sisters, units
+
+
+@pytest.fixture
+def study(tiny, monkeypatch):
+    monkeypatch.setattr(sisters, "IMAGES", 20)
+    monkeypatch.setattr(sisters, "SAMPLES", 2000)
+    return tiny
+
+
+def test_places_name_convolutions_and_blocks(study):
+    networks, images = sisters.shown(study)
+    where = sisters.places(networks["A"], images)
+    assert list(where)[:4] == ["conv1", "res2a_branch2a", "res2a", "res2b_branch2a"] and len(where) == 19
+    assert where["res2a"] == "relu_3" and list(where)[-1] == "res4c"
+
+
+def test_examples_are_a_child_and_the_founders_that_differ_least(study):
+    assert sisters.examples(study) == {"parent and child": ("A", "B"), "strangers": ("A", "C")}
+
+
+def test_all_pairs_are_matched_once(study):
+    table = sisters.unit_matches(study)
+    assert table.groupby(["a", "b"], sort=False).size().to_dict() == {("A", "B"): 19, ("A", "C"): 19, ("B", "C"): 19, ("C", "chance"): 19}
+    assert table.groupby("relation")["matching"].mean()["parent and child"] > 0.9  # the child has hardly moved
+    assert table.groupby("relation")["by_weight"].mean()["parent and child"] > 0.9
+    assert (table["matching"] <= table["semi_matching"] + 1e-12).all()
+    assert table[table["relation"] == "chance"]["by_weight"].isna().all()
+    pd.testing.assert_frame_equal(table, sisters.unit_matches(study))
+
+
+def test_layers_and_patches_are_kept_for_a_reader_without_data(study, monkeypatch):
+    layers, patches = sisters.unit_layers(study)
+    monkeypatch.setattr(sisters, "shown", None)  # not needed again
+    again, pictures = sisters.unit_layers(study)
+    assert {relation for relation, _ in layers} == {"parent and child", "strangers"} and len(layers) == 6
+    for place, layer in layers.items():
+        assert all(np.array_equal(x, y, equal_nan=True) for x, y in zip(layer, again[place], strict=True))
+    assert {(place, name): value.shape for (place, name), value in patches.items()}["conv1", "A"][1:] == (9, 3, 11, 11)
+    assert patches.keys() == pictures.keys()
+
+
+def test_information_finds_the_partners_of_a_child(study):
+    table = sisters.unit_information(study)
+    assert len(table) == 6 and table[["semi_matching", "matching"]].min().min() >= 0
+    assert table[table["relation"] == "parent and child"]["matching"].mean() > 0.7
+
+
+def test_same_partners_of_a_permuted_network():
+    layer, order = torch.randn(16, 27, generator=torch.Generator().manual_seed(0)), np.random.default_rng(0).permutation(16)
+    one = units.Layer(*[np.zeros(16)] * 4, np.eye(16), np.eye(16), np.eye(16)[:, order], 100)
+    assert sisters.same_partners(one, layer, layer[order]) == 1
+    assert sisters.same_partners(one, layer, layer) < 0.5
