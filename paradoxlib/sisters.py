@@ -9,11 +9,23 @@ import numpy as np
 import pandas as pd
 import torch
 
-from paradoxlib import activations, data, kernels, models, paradox, paths, tables, training, units, weights
+from paradoxlib import activations, cka, data, distortions, kernels, models, paradox, paths, tables, training, units, weights
 from paradoxlib import study as studies
 
 NETWORKS, IMAGES, SAMPLES = 20, 1000, 60_000
+CONDITION = ("gaussian_noise", 0.05)  # beside clean images
 PATCHES = {"units": 6, "count": 9, "size": 11}  # best and worst matched units, image patches of each, pixels
+
+
+class OtherImages(torch.nn.Module):
+    """A network that sees each batch in another order: what it has in common with others is chance."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        return self.network(images.roll(len(images) // 2, 0))
 
 
 def shown(study):
@@ -59,13 +71,10 @@ def unit_matches(study):
     def compute():
         networks, images = shown(study)
         where = places(next(iter(networks.values())), images)
-        founders = [name for name in study.families if name in networks]
-        found = units.correlations(networks, images, list(where.values()), 50, chance=founders[0])
+        found = units.correlations(networks | {"chance": OtherImages(next(iter(networks.values())))}, images, list(where.values()), 50)
         own = {name: kernels.kernels_of(network.state_dict()) for name, network in networks.items()}
-        parents = {name: network.parent for name, network in study.networks.items()}
-        pairs = [(a, b, paradox.relation(a, b, parents)) for a, b in combinations(networks, 2)]
         rows = []
-        for a, b, relation in [*pairs, *[(name, "chance", "chance") for name in founders[1:]]]:
+        for a, b, relation in related(study, networks):
             layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
             table = units.match_table(layers)
             if b in own:
@@ -75,6 +84,13 @@ def unit_matches(study):
         return table[["a", "b", "relation", *table.columns.drop(["a", "b", "relation"])]]
 
     return tables.result(study, "unit_matches", compute, IMAGES)
+
+
+def related(study, networks):
+    """Return [(network, network, relation)] of all pairs, and of the founders but the first with ``chance``, which is the first."""
+    parents = {name: network.parent for name, network in study.networks.items()}
+    pairs = [(a, b, paradox.relation(a, b, parents)) for a, b in combinations(networks, 2)]
+    return pairs + [(name, "chance", "chance") for name in list(study.families)[1:] if name in networks]
 
 
 def same_partners(layer, a, b):
@@ -153,3 +169,47 @@ def unit_information(study):
         return pd.DataFrame(rows, columns=["relation", "layer", "semi_matching", "matching", "units"])
 
     return tables.result(study, "unit_information", compute, IMAGES, SAMPLES)
+
+
+def cka_layers(study):
+    """Return {(relation, condition): CKA of all layers (layers of one, layers of the other)} of the example pairs and of a network with itself.
+
+    `condition` is ``clean`` or a distortion with its level (see `CONDITION`); the layers that follow a batch norm or an addition are ReLUs.
+    """
+    key, path = studies.key(study.table_key("cka_layers"), IMAGES, CONDITION), paths.figures(study.name) / "cka_layers.safetensors"
+    about = weights.read_about(path)
+    if about is None or about["key"] != key or study.session.recompute:
+        networks, images = shown(study)
+        pairs = {"itself": (next(iter(networks)),) * 2} | examples(study)
+        tensors = {}
+        for condition, pixels in seen(study, images).items():
+            found = cka.cka_matrices({name: networks[name] for pair in pairs.values() for name in pair}, pixels, list(pairs.values()))
+            for relation, pair in pairs.items():
+                tensors[f"{relation}|{condition}"] = torch.tensor(found[pair].to_numpy(), dtype=torch.float32)
+        weights.write(path, tensors, {"key": key, "layers": list(found[pair].index)})
+    tensors, about = weights.read(path)
+    return {tuple(name.split("|")): pd.DataFrame(value.double().numpy(), about["layers"], about["layers"]) for name, value in tensors.items()}
+
+
+def seen(study, images):
+    """Return {condition: images}: as they are, and under the example distortion."""
+    name, level = CONDITION
+    noisy = distortions.distort(images, name, level, data.generator(study.evaluation.seed, name, level))
+    return {"clean": images, f"{name} {level:g}": noisy}
+
+
+def cka_pairs(study):
+    """Return the table (a, b, relation, layer, condition, cka): the CKA of the same layer, each ReLU, in all pairs; beside ``chance``."""
+
+    def compute():
+        networks, images = shown(study)
+        where = places(next(iter(networks.values())), images)
+        pairs = related(study, networks)
+        everyone = networks | {"chance": OtherImages(next(iter(networks.values())))}
+        rows = []
+        for condition, pixels in seen(study, images).items():
+            found = cka.cka_matrices(everyone, pixels, [(a, b) for a, b, _ in pairs], list(where.values()))
+            rows += [(a, b, relation, place, condition, found[a, b].loc[relu, relu]) for a, b, relation in pairs for place, relu in where.items()]
+        return pd.DataFrame(rows, columns=["a", "b", "relation", "layer", "condition", "cka"])
+
+    return tables.result(study, "cka_pairs", compute, IMAGES)

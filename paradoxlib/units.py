@@ -75,7 +75,7 @@ def by_unit(output):
 
 
 @torch.inference_mode()
-def correlations(networks, images, layers, batch_size=100, chance=None):
+def correlations(networks, images, layers, batch_size=100):
     """Return the units' statistics and correlations, over all images and positions, in one pass.
 
     Parameters
@@ -86,9 +86,6 @@ def correlations(networks, images, layers, batch_size=100, chance=None):
         (n, 3, h, w), any number, as the networks want them; each batch goes to all.
     layers : sequence of str
         Names as `activations.names` gives them.
-    chance : str, optional
-        A network that is also shown the images of each batch in another order; what it does there is called ``chance``. Its correlations with
-        the others are what units have in common without having seen the same images.
 
     Returns
     -------
@@ -96,12 +93,10 @@ def correlations(networks, images, layers, batch_size=100, chance=None):
         {layer: Units}.
     """
     moments, sizes = {name: Moments() for name in layers}, {}
-    names = [*networks, *(["chance"] if chance else [])]
+    names = list(networks)
     with tqdm(desc=f"units of {len(names)} networks", total=len(images), unit="image", disable=len(images) * len(names) < 5000) as bar:
         for batch in images.split(batch_size):
             outputs = [activations.record(model, batch, layers) for model in networks.values()]
-            if chance:
-                outputs.append(activations.record(networks[chance], batch.roll(len(batch) // 2, 0), layers))
             for layer in layers:
                 columns = [by_unit(output.pop(layer)) for output in outputs]
                 for name, column in zip(names, columns, strict=True):

@@ -58,3 +58,17 @@ def test_same_partners_of_a_permuted_network():
     one = units.Layer(*[np.zeros(16)] * 4, np.eye(16), np.eye(16), np.eye(16)[:, order], 100)
     assert sisters.same_partners(one, layer, layer[order]) == 1
     assert sisters.same_partners(one, layer, layer) < 0.5
+
+
+def test_cka_of_a_network_with_itself_and_of_relatives(study, monkeypatch):
+    layers = sisters.cka_layers(study)
+    assert {relation for relation, _ in layers} == {"itself", "parent and child", "strangers"} and len(layers) == 6
+    table = layers["itself", "clean"]
+    assert np.allclose(np.diag(table), 1, atol=1e-6) and np.allclose(table, table.T, atol=1e-6)
+    monkeypatch.setattr(sisters, "shown", None)
+    assert all(value.equals(layers[name]) for name, value in sisters.cka_layers(study).items())
+
+
+def test_cka_of_the_same_layer_is_near_0_by_chance(study):
+    means = sisters.cka_pairs(study).query("condition == 'clean'").groupby("relation")["cka"].mean()
+    assert means["parent and child"] > 0.9 > means["strangers"] > means["chance"] and abs(means["chance"]) < 0.3
