@@ -84,3 +84,20 @@ def patches(rows, title="", axes=None):
         pair[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
     axes[0, 0].figure.suptitle(title)
     return axes
+
+
+def heatmaps(panels, title="", axes=None):
+    """Draw the CKA of all layers of two networks, {heading: DataFrame (layers, layers)}, the first layer at the lower left; stages are ticked."""
+    if axes is None:
+        axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels) + 1, 4.4))[1]
+    axes = np.atleast_1d(axes)
+    for ax, (name, table) in zip(axes, panels.items(), strict=True):
+        image = ax.imshow(table, vmin=0, vmax=1, cmap="magma", origin="lower", interpolation="nearest", aspect="auto")
+        ax.set_title(name, fontsize=10)
+        for axis, names in ((ax.yaxis, table.index), (ax.xaxis, table.columns)):
+            kept = [i for i, layer in enumerate(names) if layer == "conv1" or layer.endswith("a_branch2a") or layer == "fc"]
+            axis.set_ticks(kept, [names[i] for i in kept], fontsize=7)
+        ax.tick_params(axis="x", rotation=90)
+    axes[0].figure.colorbar(image, ax=axes, shrink=0.8, label="CKA")
+    axes[0].figure.suptitle(title)
+    return axes
