@@ -52,7 +52,7 @@ def by_layer(table, columns, title="", axes=None):
     """Draw columns of the table of matched units over the layers, a line for each relation: the mean over pairs, and the range of all of them."""
     if axes is None:
         axes = plt.subplots(len(columns), 1, figsize=(9, 2.6 * len(columns) + 1), sharex=True)[1]
-    axes, layers = np.atleast_1d(axes), list(dict.fromkeys(table["layer"]))
+    axes, layers = np.atleast_1d(axes), list(dict.fromkeys(table.dropna(subset=list(columns), how="all")["layer"]))
     for ax, (column, text) in zip(axes, columns.items(), strict=True):
         for name, (colour, mark) in GROUPS.items():
             part = table[(table["relation"] == name) & table[column].notna()].groupby("layer", sort=False)[column]
@@ -101,3 +101,16 @@ def heatmaps(panels, title="", axes=None):
     axes[0].figure.colorbar(image, ax=axes, shrink=0.8, label="CKA")
     axes[0].figure.suptitle(title)
     return axes
+
+
+def shares(table, title="", ax=None):
+    """Draw the share of variance in the first principal component (network, layer, share) over the layers, a line for each network."""
+    ax = ax or plt.subplots(figsize=(9, 3.6))[1]
+    for i, (name, part) in enumerate(table.groupby("network", sort=False)):
+        ax.plot(part["layer"], part["share"], marker=".", color=f"C{i % 8}", label=name)
+    kept = [i for i, layer in enumerate(part["layer"]) if not layer.startswith(("bn", "relu"))]
+    ax.set_xticks(kept, part["layer"].iloc[kept], rotation=90, fontsize=7)
+    ax.set(ylabel="share of the variance", ylim=(0, 1.02), title=title)
+    ax.legend()
+    ax.grid()
+    return ax

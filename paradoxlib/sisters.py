@@ -213,3 +213,16 @@ def cka_pairs(study):
         return pd.DataFrame(rows, columns=["a", "b", "relation", "layer", "condition", "cka"])
 
     return tables.result(study, "cka_pairs", compute, IMAGES)
+
+
+def first_components(study):
+    """Return the table (network, layer, share): how much of each layer's variance over images lies in its first principal component; for the
+    networks of the examples."""
+
+    def compute():
+        networks, images = shown(study)
+        names = list(dict.fromkeys(name for pair in examples(study).values() for name in pair))
+        parts = {name: cka.first_component(networks[name], images[:250]).rename("share") for name in names}
+        return pd.concat(parts, names=["network", "layer"]).reset_index()
+
+    return tables.result(study, "first_components", compute, IMAGES)

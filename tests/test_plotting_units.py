@@ -41,3 +41,8 @@ def test_heatmaps_tick_the_stages():
     names = ["conv1", "relu_1", "res2a_branch2a", "fc"]
     (ax,) = plotting_units.heatmaps({"a": pd.DataFrame(np.eye(4), names, names)})
     assert [text.get_text() for text in ax.get_xticklabels()] == ["conv1", "res2a_branch2a", "fc"]
+
+
+def test_shares_are_a_line_for_each_network():
+    table = pd.DataFrame({"network": list("aabb"), "layer": ["conv1", "relu_1"] * 2, "share": [0.1, 0.2, 0.3, 0.4]})
+    assert [list(line.get_ydata()) for line in plotting_units.shares(table).lines] == [[0.1, 0.2], [0.3, 0.4]]

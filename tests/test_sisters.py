@@ -65,6 +65,8 @@ def test_cka_of_a_network_with_itself_and_of_relatives(study, monkeypatch):
     assert {relation for relation, _ in layers} == {"itself", "parent and child", "strangers"} and len(layers) == 6
     table = layers["itself", "clean"]
     assert np.allclose(np.diag(table), 1, atol=1e-6) and np.allclose(table, table.T, atol=1e-6)
+    shares = sisters.first_components(study)
+    assert shares["share"].between(0, 1 + 1e-12).all() and list(shares["network"].unique()) == ["A", "B", "C"]
     monkeypatch.setattr(sisters, "shown", None)
     assert all(value.equals(layers[name]) for name, value in sisters.cka_layers(study).items())
 
