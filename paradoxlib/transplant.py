@@ -8,19 +8,15 @@ import pandas as pd
 
 from paradoxlib import evaluation, models, paradox, training
 
-PARTS = ("kernel", "bias", "batch_norm")
+PARTS = ("kernel", "bias", "scale", "statistics")
+BATCH_NORM = {"scale": ("weight", "bias"), "statistics": ("running_mean", "running_var")}
 TOGETHER = 8  # transplants that are in memory at once
 
 
 def entries(state, layer, parts):
     """Return the entries of a state that belong to parts of a layer; a projection without batch norm has none for that part."""
-    found = []
-    if "kernel" in parts:
-        found += [f"{layer}.weight"]
-    if "bias" in parts:
-        found += [f"{layer}.bias"]
-    if "batch_norm" in parts:
-        found += [name for name in state if name.startswith(models.batch_norm_name(layer) + ".")]
+    found = [f"{layer}.weight"] * ("kernel" in parts) + [f"{layer}.bias"] * ("bias" in parts)
+    found += [f"{models.batch_norm_name(layer)}.{name}" for part, names in BATCH_NORM.items() if part in parts for name in names]
     return [name for name in found if name in state]
 
 
@@ -34,8 +30,8 @@ def transplant(recipient, donor, layers, parts=("kernel", "bias")):
     layers : iterable of str
         Names of convolutions, or ``fc`` for the dense layer.
     parts : iterable of str
-        Of `PARTS`: ``kernel`` (a layer's weights), ``bias``, ``batch_norm`` (scale, shift and running statistics of the batch norm that
-        follows the layer).
+        Of `PARTS`: ``kernel`` (a layer's weights), ``bias``; of the batch norm that follows the layer ``scale`` (and shift, which are learned) and
+        ``statistics`` (running mean and variance, which are gathered).
 
     Raises
     ------
@@ -76,7 +72,9 @@ def plan(state):
         "all convs": (convs, ("kernel", "bias")),
         "all convs, kernels alone": (convs, ("kernel",)),
         "all convs and batch norms": (convs, PARTS),
-        "batch norms alone": (convs, ("batch_norm",)),
+        "batch norms alone": (convs, ("scale", "statistics")),
+        "their scale and shift alone": (convs, ("scale",)),
+        "their running statistics alone": (convs, ("statistics",)),
         "dense alone": (["fc"], ("kernel", "bias")),
     }
     return single | up_to | since | groups

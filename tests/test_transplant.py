@@ -21,11 +21,11 @@ def test_exactly_what_is_named_changes(states, layers, parts):
     recipient, donor = states
     suffixes = {"kernel": ["weight"], "bias": ["bias"]}
     named = {f"{layer}.{suffix}" for layer in layers for part in parts for suffix in suffixes.get(part, [])}
-    if "batch_norm" in parts:
-        named |= {f"{models.batch_norm_name(layer)}.{s}" for layer in layers for s in ("weight", "bias", "running_mean", "running_var")}
+    norms = {"scale": ("weight", "bias"), "statistics": ("running_mean", "running_var")}
+    named |= {f"{models.batch_norm_name(layer)}.{s}" for layer in layers for part in parts for s in norms.get(part, [])}
     named &= set(recipient)
     before = {name: value.clone() for name, value in recipient.items()}
-    if not named or (layers == ["fc"] and parts == ("batch_norm",)):
+    if not named or (layers == ["fc"] and parts == ("statistics",)):
         with pytest.raises(ValueError, match="nothing to copy"):
             transplant.transplant(recipient, donor, layers, parts)
         return
@@ -66,7 +66,7 @@ def test_bad_choices_are_refused(states):
 def test_the_plan_covers_every_convolution_and_the_paper_s_groups(states):
     plan = transplant.plan(states[0])
     assert len(plan) == 21 + 20 + 20 + 5
-    assert {"all convs", "all convs and batch norms", "batch norms alone", "dense alone"} < set(plan)
+    assert {"all convs", "all convs and batch norms", "batch norms alone", "their running statistics alone", "dense alone"} < set(plan)
 
 
 def test_cumulative_transplants_meet_in_the_middle(states):
