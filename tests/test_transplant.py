@@ -15,7 +15,7 @@ def states():
     return made[0], donor
 
 
-@pytest.mark.parametrize("parts", [("kernel",), ("bias",), ("batch_norm",), ("kernel", "bias"), transplant.PARTS])
+@pytest.mark.parametrize("parts", [("kernel",), ("bias",), ("statistics",), ("kernel", "scale"), transplant.PARTS])
 @pytest.mark.parametrize("layers", [["conv1"], ["res3a_branch2b", "res4a_branch1"], ["fc"]])
 def test_exactly_what_is_named_changes(states, layers, parts):
     recipient, donor = states
@@ -65,7 +65,7 @@ def test_bad_choices_are_refused(states):
 
 def test_the_plan_covers_every_convolution_and_the_paper_s_groups(states):
     plan = transplant.plan(states[0])
-    assert len(plan) == 21 + 20 + 20 + 5
+    assert len(plan) == 21 + 20 + 20 + 7
     assert {"all convs", "all convs and batch norms", "batch norms alone", "their running statistics alone", "dense alone"} < set(plan)
 
 
@@ -90,7 +90,7 @@ def test_recovered_is_the_share_of_the_way_from_recipient_to_donor():
 
 def test_the_table_of_a_study(tiny):
     table = results.transplants(tiny).set_index("transplant")
-    assert list(table.index[:2]) == ["A", "B"] and len(table) == 2 + 66
+    assert list(table.index[:2]) == ["A", "B"] and len(table) == 2 + 68
     assert table.loc["all convs", "layers"] == 21 and table.loc["conv1", "values"] == 448
     assert (table["gain_low"] <= table["gain_high"]).all() and table.loc["A", "gain"] == 0
     assert np.allclose(table["gain"], table["visual_intelligence"] - table.loc["A", "visual_intelligence"])
