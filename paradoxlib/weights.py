@@ -5,13 +5,14 @@ The header holds what the network is (``about``, JSON) and a digest of its tenso
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from paradoxlib import paths
+from paradoxlib import models, paths
 
 
 class DamagedFile(ValueError):
@@ -107,3 +108,28 @@ def read_state(path):
     else:
         raise ValueError(f"{path} is neither .safetensors nor .pt or .pth")
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def from_torchvision(state):
+    """Return the state dict of one of torchvision's ResNets of 50, 101 or 152 layers under the paper's names, its absent biases as zeros.
+
+    Kernels can then be compared with ours. The function is another one: torchvision has the stride on the 3 x 3 convolutions, the original layout on
+    the 1 x 1 before them; to evaluate such a network take torchvision's own.
+    """
+    blocks = {tuple(name.split(".")[:2]) for name in state if name.startswith("layer")}
+    depths = tuple(sum(stage == f"layer{i}" for stage, _ in blocks) for i in range(1, 5))
+    name = next((name for name, known in models.BLOCKS.items() if known == depths), None)
+    if name is None or "layer1.0.conv3.weight" not in state:
+        raise ValueError("not the state of one of torchvision's ResNets of 50, 101 or 152 layers")
+    own = models.empty(name, len(state["fc.bias"])).state_dict()
+    return {ours: state.get(torchvision_name(ours), torch.zeros_like(value)) for ours, value in own.items()}
+
+
+def torchvision_name(ours):
+    """Return how torchvision names an entry of a state dict: ``res3b_branch2a.weight`` is ``layer2.1.conv1.weight``."""
+    found = re.fullmatch(r"(res|bn)(\d)([a-z])(\d*)_branch(\w+)\.(\w+)", ours)
+    if not found:
+        return ours.replace("bn_conv1", "bn1")
+    kind, stage, letter, number, branch, what = found.groups()
+    layer = f"downsample.{int(kind == 'bn')}" if branch == "1" else f"{'conv' if kind == 'res' else 'bn'}{'abc'.index(branch[1]) + 1}"
+    return f"layer{int(stage) - 1}.{number or 'abcdef'.index(letter)}.{layer}.{what}"

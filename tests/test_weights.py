@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 
 from paradoxlib import data, models, weights
@@ -105,3 +106,25 @@ def test_networks_are_kept_with_halved_kernels_and_whole_vectors(state):
     assert {name for name, value in kept.items() if value.dtype == torch.float16} == {name for name, value in state.items() if value.dim() > 1}
     assert all(torch.equal(kept[name], state[name]) for name in state if state[name].dim() == 1)
     assert all(torch.allclose(kept[name].float(), state[name], rtol=2**-10, atol=1e-7) for name in state)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "resnet101"])
+def test_torchvision_s_networks_have_the_same_kernels_under_other_names(name):
+    theirs = getattr(torchvision.models, name)(num_classes=5).eval()
+    for module in theirs.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean)
+            torch.nn.init.uniform_(module.weight)
+    ours = models.build(name, 5)
+    models.load_state(ours, weights.from_torchvision(theirs.state_dict()))
+    for layer, module in ours.named_modules():  # with their strides and their epsilon it is the same function; at odd sizes padding is the same
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 1e-5
+        if layer in ("res3a_branch2a", "res4a_branch2a", "res5a_branch2a"):
+            module.stride = (1, 1)
+            getattr(ours, layer[:-1] + "b").stride = (2, 2)
+    images = torch.rand(2, 3, 33, 33, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.allclose(ours.eval()(images), theirs(images), rtol=1e-3, atol=1e-4)
+    with pytest.raises(ValueError, match="not the state of one of torchvision's"):
+        weights.from_torchvision(torchvision.models.resnet18().state_dict())
