@@ -1,0 +1,43 @@
+"""Exchanges move exactly the parts that are named; shares add up and are those of simple games."""
+
+import pytest
+import torch
+
+from paradoxlib import data, exchange, models, training
+
+
+@pytest.fixture
+def states():
+    made = [models.build("resnet20", generator=data.generator(seed)).state_dict() for seed in (1, 2)]
+    return made[0], {name: value + 0.01 for name, value in made[1].items()}
+
+
+def test_every_entry_belongs_to_one_part(states):
+    owner = exchange.part_of(states[0])
+    assert set(owner.values()) == set(exchange.PARTS) and owner.keys() == states[0].keys()
+    sizes = {part: sum(states[0][entry].numel() for entry, p in owner.items() if p == part) for part in exchange.PARTS}
+    assert sizes == {"kernels": 270_256, "biases": 784, "scale and shift": 1_376, "running statistics": 1_376, "dense layer": 650}
+
+
+@pytest.mark.parametrize("parts", [(), ("biases",), ("kernels", "dense layer"), exchange.PARTS])
+def test_what_is_named_is_the_donor_s_and_the_rest_the_recipient_s(states, parts):
+    owner, made = exchange.part_of(states[0]), exchange.exchange(*states, parts)
+    for entry, value in made.items():
+        assert torch.equal(value, states[owner[entry] in parts][entry])
+
+
+def test_shares_of_simple_games():
+    parts = ("a", "b", "c")
+    additive = {chosen: sum({"a": 1, "b": 2, "c": 0}[part] for part in chosen) for chosen in exchange.subsets(parts)}
+    assert exchange.shapley(additive, parts) == pytest.approx({"a": 1, "b": 2, "c": 0})
+    both = {chosen: float({"a", "b"} <= set(chosen)) for chosen in exchange.subsets(parts)}  # neither does anything alone
+    assert exchange.shapley(both, parts) == pytest.approx({"a": 0.5, "b": 0.5, "c": 0})
+
+
+def test_exchanges_of_a_study_end_at_the_donor(tiny):
+    training.train_all(tiny)
+    table, shares = exchange.evaluate(tiny, "A", "C")
+    assert len(table) == 32 and table["recovered"].iloc[:2].tolist() == pytest.approx([0, 1])
+    assert shares["recovered"].sum() == pytest.approx(1)
+    gain = table["visual_intelligence"].iloc[1] - table["visual_intelligence"].iloc[0]
+    assert shares["visual_intelligence"].sum() == pytest.approx(gain)
