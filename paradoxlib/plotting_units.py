@@ -1,5 +1,7 @@
 """Plots of matched units: correlation matrices, curves and image patches in, Axes out."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -95,7 +97,7 @@ def heatmaps(panels, title="", axes=None):
         image = ax.imshow(table, vmin=0, vmax=1, cmap="magma", origin="lower", interpolation="nearest", aspect="auto")
         ax.set_title(name, fontsize=10)
         for axis, names in ((ax.yaxis, table.index), (ax.xaxis, table.columns)):
-            kept = [i for i, layer in enumerate(names) if layer == "conv1" or layer.endswith("a_branch2a") or layer == "fc"]
+            kept = [i for i, layer in enumerate(names) if layer in ("conv1", "fc") or re.fullmatch(r"res\da_branch2a", layer)]
             axis.set_ticks(kept, [names[i] for i in kept], fontsize=7)
         ax.tick_params(axis="x", rotation=90)
     axes[0].figure.colorbar(image, ax=axes, shrink=0.8, label="CKA")
