@@ -221,6 +221,15 @@ class BottleneckResNet(ResNet):
                 channels = 4 * block.width
         self.fc = nn.Linear(channels, num_classes)
 
+    def conv(self, name, x):
+        """While it trains, convolve kernels or images of one position by a matrix product: on CPUs its gradient takes half the time."""
+        layer = getattr(self, name)
+        size, stride = layer.kernel_size[0], layer.stride[0]
+        if not self.training or (size > 1 and x.shape[2:] != (1, 1)):
+            return super().conv(name, x)
+        centre = layer.weight[:, :, size // 2, size // 2]
+        return F.linear(x[:, :, ::stride, ::stride].permute(0, 2, 3, 1), centre, layer.bias).permute(0, 3, 1, 2)
+
     def forward(self, x):
         x = F.relu(self.conv_norm("conv1", (x - self.mean) / self.std))
         if not self.small_images:

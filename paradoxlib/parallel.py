@@ -27,7 +27,7 @@ def run(study, function, tasks, processes):
         processes, gpus = -1, 0
     else:
         place = nullcontext()
-        processes = min(processes, len(tasks))
+        processes = max(1, min(processes, len(tasks)))
     with place:
         Parallel(n_jobs=processes, batch_size=1)(delayed(function)(on_gpu(study, i, gpus), task) for i, task in enumerate(tasks))
 

@@ -144,22 +144,25 @@ class Study(Strict):
         return self
 
     @cached_property
-    def families(self):
-        """{founder: [founder, its descendants ...]}, parents before children, in the order of the file."""
-        families = {name: [name] for name, network in self.networks.items() if network.parent is None}
-        waiting = [name for name, network in self.networks.items() if network.parent is not None]
-        while waiting:
-            for name in list(waiting):
-                family = next((f for f in families.values() if self.networks[name].parent in f), None)
-                if family is not None:
-                    family.append(name)
-                    waiting.remove(name)
-        return families
+    def generations(self):
+        """[founders, their children, the children's children ...], lists of names in the order of the file."""
+        generations = [[name for name, network in self.networks.items() if network.parent is None]]
+        while children := [name for name, network in self.networks.items() if network.parent in generations[-1]]:
+            generations.append(children)
+        return generations
 
     @cached_property
     def family_of(self):
         """{network: the founder of its family}."""
-        return {name: founder for founder, family in self.families.items() for name in family}
+        founder_of = {}
+        for name in sum(self.generations, []):
+            founder_of[name] = founder_of.get(self.networks[name].parent, name)
+        return founder_of
+
+    @cached_property
+    def families(self):
+        """{founder: [founder, its descendants ...]}, parents before children, in the order of the file."""
+        return {founder: [name for name in self.family_of if self.family_of[name] == founder] for founder in self.generations[0]}
 
     @property
     def device(self):

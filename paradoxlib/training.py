@@ -27,7 +27,7 @@ class Diverged(ValueError):
 
 
 def train_all(study):
-    """Train what is not trained yet, families side by side; may be stopped at any moment and called again.
+    """Train what is not trained yet, parents side by side and then their children; may be stopped at any moment and called again.
 
     Shows one bar in images, with rate and remaining time.
     """
@@ -37,15 +37,10 @@ def train_all(study):
         size = 4e6 * (1 if study.model.architecture == "resnet20" else 100)
         paths.require_space(paths.weights(study.name, "").parent, size * len(waiting), "the networks")
         room = cpu_count() if study.device.type == "cpu" else max(1, parallel.SHARE * torch.cuda.device_count())
-        families = sorted(study.families.values(), key=lambda family: -sum(study.networks[name].epochs for name in family))
         with progress(study, waiting, len(images)):
-            parallel.run(study, train_family, families, study.session.workers or room)
-
-
-def train_family(study, family):
-    """Train the networks of one family, parents first."""
-    for name in family:
-        train(study, name)
+            for generation in study.generations:
+                longest_first = sorted(generation, key=lambda name: -study.networks[name].epochs)
+                parallel.run(study, train, [name for name in longest_first if name in waiting], study.session.workers or room)
 
 
 def is_trained(study, name):
