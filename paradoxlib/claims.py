@@ -12,6 +12,10 @@ import pandas as pd
 from paradoxlib import paradox, published
 
 ALIKE = 0.985  # what the paper's matrices print as .99 or 1.00
+EXAMPLES = {  # the published pairs that show each corner: alike and alike, yellow, red, different and different
+    "resnet20": ("N16-N17", "N14-N16", "N01-N10", "N01-N04"),
+    "resnet50": ("the two N1-All", "N1-Contrast and N1-All [5 Epochs]", "N2 and N1-All [10 Epochs]", "N2 and N1-Contrast"),
+}
 COLUMNS = ["statement", "section", "notebook", "published", "reproduced", "low", "high", "holds_from", "holds_to", "verdict"]
 
 
@@ -31,9 +35,9 @@ def table(rows):
     )
 
 
-def published_pairs():
-    """Return the pair table of the published ResNet20 matrices; what they do not print is nan."""
-    compatibility, similarity = published.matrix("fig6"), published.matrix("fig7")
+def published_pairs(architecture="resnet20"):
+    """Return the pair table of the published matrices of an architecture's experiment; what they do not print is nan."""
+    compatibility, similarity = (published.matrix(published.figure(architecture, shows)) for shows in ("compatibility", "similarity"))
     families = published.families(similarity)
     parents = {name: None if founder == name else founder for name, founder in families.items()}
     nothing = np.full((2, *compatibility.shape), np.nan)
@@ -100,7 +104,7 @@ def accuracy_facts(samples, conditions):
     return {name: with_interval(values) for name, values in facts.items()}
 
 
-def claims(pairs, samples, conditions, correlation, comparable):
+def claims(pairs, samples, conditions, correlation, comparable, architecture="resnet20"):
     """Return the claims on behaviour and similarity (notebooks 03 to 05).
 
     Parameters
@@ -115,28 +119,35 @@ def claims(pairs, samples, conditions, correlation, comparable):
         Pearson's r of similarity with compatibility over all pairs, low, high.
     comparable : bool
         Whether the study has the paper's data; if not, absolute accuracies are not compared.
+    architecture : str
+        ``resnet20`` for the paper's first experiment; for its second any other.
     """
-    ours, theirs = pair_facts(pairs), pair_facts(published_pairs())
+    ours, theirs = pair_facts(pairs), pair_facts(published_pairs(architecture))
     score = accuracy_facts(samples, conditions)
-    (clean_low, clean_high), (vi_low, vi_high) = published.TEXT["clean_accuracy"][0], published.TEXT["visual_intelligence"][0]
-    printed = paradox.correlation(published.matrix("fig6"), published.matrix("fig7"))
+    (clean_low, clean_high), (vi_low, vi_high) = (published.text_range(what, architecture) for what in ("clean_accuracy", "visual_intelligence"))
+    first = architecture == "resnet20"
+    section, bars = ("3.1", "Figure 1") if first else ("3.2", "Figure 4")
+    numbers = {shows: published.figure(architecture, shows) for shows in published.FIGURES["resnet20"]}
+    printed = paradox.correlation(*(published.matrix(numbers[shows]) for shows in ("compatibility", "similarity")))
+    similar, different = (f"{section}, Figure {numbers[shows][3:]}" for shows in ("similarity", "difference"))
+    alike, yellow, red, apart = EXAMPLES["resnet20" if first else "resnet50"]
     rows = [
         ("Spread of visual intelligence over spread of clean accuracy: distortions separate networks",
-         "3.1", "03_evaluate_under_distortions", (vi_high - vi_low) / (clean_high - clean_low), score["spread"], (1, math.inf)),
+         section, "03_evaluate_under_distortions", (vi_high - vi_low) / (clean_high - clean_low), score["spread"], (1, math.inf)),
         ("Largest gap on one distortion between networks of equal visual intelligence (within .02): one score hides two behaviours",
-         "3.1", "03_evaluate_under_distortions", math.nan, score["same score"], (0.05, 1)),
+         section, "03_evaluate_under_distortions", math.nan, score["same score"], (0.05, 1)),
         ("Lowest similarity within a family",
-         "3.1, Figure 7", "04_measure_kernel_similarity", theirs["family"][0], ours["family"], (ALIKE, 1)),
+         similar, "04_measure_kernel_similarity", theirs["family"][0], ours["family"], (ALIKE, 1)),
         ("Mean similarity between families",
-         "3.1, Figure 7", "04_measure_kernel_similarity", theirs["strangers"][0], ours["strangers"], (-1, 0.3)),
-        ("Similar and alike, as N16-N17: highest compatibility of nearly identical networks",
-         "3.1, Figure 2", "05_build_paradox_matrices", theirs["alike and alike"][0], ours["alike and alike"], (0.95, 1)),
-        ("Similar yet different, as N14-N16: lowest absolute compatibility of nearly identical networks",
-         "3.1, Figure 2", "05_build_paradox_matrices", theirs["yellow"][0], ours["yellow"], (0, 0.3)),
-        ("Different yet similar, as N01-N10: highest compatibility of strangers",
-         "3.1, Figure 2", "05_build_paradox_matrices", theirs["red"][0], ours["red"], (0.95, 1)),
-        ("Different and different, as N01-N04: lowest absolute compatibility of strangers",
-         "3.1, Figure 2", "05_build_paradox_matrices", theirs["different and different"][0], ours["different and different"], (0, 0.3)),
+         similar, "04_measure_kernel_similarity", theirs["strangers"][0], ours["strangers"], (-1, 0.3)),
+        (f"Similar and alike, as {alike}: highest compatibility of nearly identical networks",
+         different, "05_build_paradox_matrices", theirs["alike and alike"][0], ours["alike and alike"], (0.95, 1)),
+        (f"Similar yet different, as {yellow}: lowest absolute compatibility of nearly identical networks",
+         different, "05_build_paradox_matrices", theirs["yellow"][0], ours["yellow"], (0, 0.3)),
+        (f"Different yet similar, as {red}: highest compatibility of strangers",
+         different, "05_build_paradox_matrices", theirs["red"][0], ours["red"], (0.95, 1)),
+        (f"Different and different, as {apart}: lowest absolute compatibility of strangers",
+         different, "05_build_paradox_matrices", theirs["different and different"][0], ours["different and different"], (0, 0.3)),
         ("No correspondence: mean compatibility of nearly identical networks minus that of all others",
          "4", "05_build_paradox_matrices", theirs["gap"][0], ours["gap"], (-0.2, 0.2)),
         ("No correspondence: correlation of similarity with compatibility over all pairs",
@@ -146,33 +157,59 @@ def claims(pairs, samples, conditions, correlation, comparable):
         absolute = {"clean, lowest": clean_low, "clean, highest": clean_high, "vi, lowest": vi_low, "vi, highest": vi_high}
         for fact, value in absolute.items():
             name = fact.replace("vi", "visual intelligence").replace("clean", "clean accuracy").capitalize()
-            where = "3.1, Figure 1", "03_evaluate_under_distortions"
+            where = f"{section}, {bars}", "03_evaluate_under_distortions"
             rows.append((f"{name} of the networks", *where, value, score[fact], (value - 0.03, value + 0.03)))
     return table(rows)
 
 
-def transplant_claims(transplants, deviating):
+def able_claims(samples, conditions, parent, others):
+    """Return the claims on networks that were trained on all distortions against one that was not (the paper's N1-Alls and N2 against N1).
+
+    `parent` and `others` are indices of networks in `samples` (resample, network, condition), the first resample being the real one.
+    """
+    clean = np.asarray(samples)[:, :, conditions.index(("contrast", 1.0))]
+    means = paradox.distortion_means(samples, conditions)
+    loss = (clean[:, [parent]] - clean[:, others]).max(1)
+    better = (means[:, others] > means[:, [parent]]).all(1).sum(1).astype(float)
+    where = "3.2, Figure 4", "03_evaluate_under_distortions"
+    return table([
+        ("N1-Alls and N2 match N1 on clean images: the largest loss of the three", *where, 0.0, with_interval(loss), (-1, 0.03)),
+        ("They beat N1 under every distortion: distortions under which all three do, of 8", *where, 8.0, with_interval(better), (8, 8)),
+    ])  # fmt: skip
+
+
+def layer_claims(changes, child):
+    """Return the claim on Figure 5: one layer deviates most in all children of N1. `changes` is the table of `results.layers`."""
+    lowest = changes.loc[changes.groupby("network", sort=False)["mean"].idxmin()].set_index("network")["layer"]
+    same = float((lowest.drop(child) == lowest[child]).sum())
+    name = f"The layer that deviates most in {child} ({lowest[child]}) is that of the other {len(lowest) - 1} children, too: of how many"
+    return table([(name, "4.3, Figure 5", "06_transplant_weights", 9.0, (same,) * 3, (len(lowest) - 1,) * 2)])
+
+
+def transplant_claims(transplants, layers):
     """Return the claims on transplants (notebook 06).
 
     Parameters
     ----------
     transplants : pandas.DataFrame
         The table of `transplant.evaluate_plan`.
-    deviating : str
-        The layer that is least correlated between parent and child: the one that the paper transplants.
+    layers : dict
+        {layer: what it is}: the layer that the paper transplants, as far as there is such a layer, and the one that is least correlated between
+        this parent and child, by which the paper chose its own.
     """
     rows = transplants.set_index("transplant")
     names = list(rows.columns)
     distortions = names[names.index("recovered_high") + 1 :]
-    layer, parent, where = rows.loc[deviating], rows.iloc[0], "06_transplant_weights"
-    kept = float((layer[distortions] >= parent[distortions] - 1e-9).sum())
+    parent, where = rows.iloc[0], "06_transplant_weights"
     before, after = published.TEXT["transplant_one_layer"][0]
-    gain = tuple(layer[["gain", "gain_low", "gain_high"]])
+    found = []
+    for name, what in layers.items():
+        layer = rows.loc[name]
+        kept = float((layer[distortions] >= parent[distortions] - 1e-9).sum())
+        gain = tuple(layer[["gain", "gain_low", "gain_high"]])
+        text = f"{what} ({name}) transplanted from child to parent: gain in visual intelligence"
+        found += [(text, "4.2", where, after - before, gain, (1e-9, 1)),
+                  ("Distortions that this layer does not make worse, of 8", "4.3", where, 8.0, (kept,) * 3, (8, 8))]  # fmt: skip
     whole = tuple(rows.loc["all convs", ["recovered", "recovered_low", "recovered_high"]])
-    return table([
-        (f"The layer that deviates most ({deviating}) transplanted from child to parent: gain in visual intelligence",
-         "4.2", where, after - before, gain, (1e-9, 1)),
-        ("Distortions that this layer does not make worse, of 8", "4.3", where, 8.0, (kept,) * 3, (8, 8)),
-        ("All convolutions transplanted, the dense layer staying: share of the way from the parent's behaviour to the child's",
-         "4.2", where, 1.0, whole, (0.9, 1.1)),
-    ])  # fmt: skip
+    text = "All convolutions transplanted, the dense layer staying: share of the way from the parent's behaviour to the child's"
+    return table([*found, (text, "4.2", where, 1.0, whole, (0.9, 1.1))])

@@ -169,8 +169,9 @@ def load_folder(folder, split, size):
     """Return a folder of images, ``<folder>/{train,test or val}/<class>/*``; small ones are decoded once and kept in a cache."""
     from torchvision.datasets import ImageFolder
 
-    parts = ("train",) if split == "train" else ("test", "val")
-    place = next((folder / part for part in parts if (folder / part).is_dir()), None)
+    parts = ("train",) if split == "train" else ("test", "val")  # ImageNet's test images have no labels: they lie in no class folders
+    found = [folder / part for part in parts if (folder / part).is_dir()]
+    place = next((part for part in found if any(map(Path.is_dir, part.iterdir()))), found[0] if found else None)
     if place is None:
         raise FileNotFoundError(f"no folder {' or '.join(parts)} in {folder}: images lie in {folder / parts[0]}/<class>/")
     try:
@@ -178,8 +179,9 @@ def load_folder(folder, split, size):
     except FileNotFoundError as error:
         raise ValueError(f"{place} has no usable classes: {str(error).splitlines()[0].rstrip('. ')}") from None
     for other in (folder / part for part in ("train", "test", "val")):
-        if other.is_dir() and (found := sorted(entry.name for entry in other.iterdir() if entry.is_dir())) != listing.classes:
-            odd = sorted(set(found) ^ set(listing.classes))
+        classes = sorted(entry.name for entry in other.iterdir() if entry.is_dir()) if other.is_dir() else []
+        if classes and classes != listing.classes:
+            odd = sorted(set(classes) ^ set(listing.classes))
             raise ValueError(f"{place} and {other} do not have the same classes: {', '.join(odd[:5])} is not in both")
     order = torch.randperm(len(listing), generator=generator("order")).tolist()  # so that the first n images mix the classes
     files = tuple(listing.samples[i][0] for i in order)

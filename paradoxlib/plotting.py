@@ -195,19 +195,19 @@ def cumulative(table, layers, title="", axes=None):
     directions = {
         "from the input up to this layer": [f"up to {layer}" for layer in layers[:-1]] + ["all convs and batch norms"],
         "from this layer to the output": [donor] + [f"from {layer}" for layer in layers[1:]],
-    }
+    }  # of which deep networks have those of whole blocks
     text = {"gain": "gain in visual intelligence", "recovered": "recovered behaviour"}
     for ax, (column, words) in zip(axes, text.items(), strict=True):
         for i, (name, rows) in enumerate(directions.items()):
-            part = table.loc[rows]
-            ax.plot(x, part[column], color=f"C{i}", marker="os"[i], label=name)
-            ax.fill_between(x, part[f"{column}_low"], part[f"{column}_high"], color=f"C{i}", alpha=0.2, linewidth=0)
+            part = table.reindex(rows).set_index(x).dropna(subset=column)
+            ax.plot(part.index, part[column], color=f"C{i}", marker="os"[i], label=name)
+            ax.fill_between(part.index, part[f"{column}_low"], part[f"{column}_high"], color=f"C{i}", alpha=0.2, linewidth=0)
         for name, line in ((recipient, ":"), (donor, "--")):
             ax.axhline(table.loc[name, column], color="black", linestyle=line, linewidth=1, label=name)
         ax.set_ylabel(words)
         ax.grid()
     axes[0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    axes[1].set_xticks(x, layers, rotation=90, fontsize=8)
+    axes[1].set_xticks(x, layers, rotation=90, fontsize=8 if len(layers) < 30 else 6)
     axes[0].figure.suptitle(title)
     return axes
 

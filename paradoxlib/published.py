@@ -4,7 +4,7 @@ import pandas as pd
 
 from paradoxlib import paths
 
-DATA, ARCHITECTURE = "cifar10", "resnet20"  # of the first experiment
+EXPERIMENTS = (("cifar10", "resnet20"), ("imagenet", "resnet50"))  # data set and architecture of the two
 
 # Printed matrices, two decimals, blank diagonal: what each shows, of which networks. Figures 8 and 11 print 2 and 3 again.
 MATRICES = {
@@ -26,10 +26,16 @@ FIGURES = {
 TEXT = {
     "clean_accuracy": ((0.88, 0.92), "3.1, ResNet20 on CIFAR-10"),
     "visual_intelligence": ((0.59, 0.85), "3.1, ResNet20 on CIFAR-10"),
+    "clean_accuracy_resnet50": ((0.69, 0.73), "3.2, ResNet50 on ImageNet"),
+    "visual_intelligence_resnet50": ((0.53, 0.65), "3.2, ResNet50 on ImageNet"),
     "transplant_one_layer": ((0.53, 0.55), "4.2, res3c_branch2c of N1-All into N1: visual intelligence before and after"),
     "networks": (329, "1.3, ResNet20: 104 from scratch and 225 fine-tuned"),
     "pairs": (53_956, "1.3"),
 }
+
+# Parent, child and layer of the paper's transplant; and the three that match N1 on clean images and beat it under every distortion.
+TRANSPLANT = ("N1", "N1-All [10 Epochs]", "res3c_branch2c")
+ABLE = ("N1-All [5 Epochs]", "N1-All [10 Epochs]", "N2")
 
 
 def matrix(figure):
@@ -42,6 +48,11 @@ def matrix(figure):
 def figure(architecture, shows):
     """Return which figure shows the compatibility, similarity or difference of an architecture (resnet50's for the deeper ones)."""
     return FIGURES["resnet20" if architecture == "resnet20" else "resnet50"][shows]
+
+
+def text_range(what, architecture):
+    """Return (lowest, highest) of ``clean_accuracy`` or ``visual_intelligence`` as the text states them for an architecture's experiment."""
+    return TEXT[what + ("" if architecture == "resnet20" else "_resnet50")][0]
 
 
 def families(similarity, threshold=0.985):

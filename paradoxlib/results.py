@@ -159,7 +159,9 @@ def pairs(study):
 
 
 def transplant_pair(study):
-    """Return (parent, child): the two that behave least alike, of all parents and children."""
+    """Return (parent, child): the paper's, where the study has them, else the two that behave least alike of all parents and children."""
+    if set(published.TRANSPLANT[:2]) <= set(study.networks):
+        return published.TRANSPLANT[:2]
     related = pairs(study).query("relation == 'parent and child'")
     pair = related.sort_values("compatibility").iloc[0]
     return (pair["a"], pair["b"]) if study.networks[pair["b"]].parent == pair["a"] else (pair["b"], pair["a"])
@@ -188,10 +190,15 @@ def claims(study):
     def compute():
         samples = evaluation.resampled_accuracy(evaluation.predictions(study), study.images("test").labels, real_first=True)
         related = paradox.correlation_interval(paradox.compatibility(accuracies(study)), similarity(study))
-        alike = layers(study).set_index("layer")
-        deviating = alike.loc[alike["network"] == transplant_pair(study)[1], "mean"].idxmin()
-        like_paper = study.data.name == published.DATA and study.model.architecture == published.ARCHITECTURE
-        behaviour = statements.claims(pairs(study), samples, study.conditions, related, like_paper)
-        return pd.concat([behaviour, statements.transplant_claims(transplants(study), deviating)], ignore_index=True)
+        changes, (parent, child) = layers(study), transplant_pair(study)
+        alike = changes[changes["network"] == child].set_index("layer")["mean"]
+        chosen = {alike.idxmin(): "The layer that deviates most"}
+        kind, names = study.model.architecture, list(study.networks)
+        parts = [statements.claims(pairs(study), samples, study.conditions, related, (study.data.name, kind) in published.EXPERIMENTS, kind)]
+        if child == published.TRANSPLANT[1]:  # the paper's second experiment, or its stand-in
+            able = [names.index(name) for name in published.ABLE]
+            parts += [statements.able_claims(samples, study.conditions, names.index(parent), able), statements.layer_claims(changes, child)]
+            chosen = {published.TRANSPLANT[2]: "The paper's layer"} | chosen
+        return pd.concat([*parts, statements.transplant_claims(transplants(study), chosen)], ignore_index=True)
 
     return tables.result(study, "claims", compute, study.transplant_images)

@@ -101,11 +101,10 @@ class Evaluation(Strict):
     def levels_in_range(self):
         if 1.0 not in self.grid.get("contrast", ()):
             raise ValueError("grid.contrast: level 1.0 is needed, the images as they are")
-        for name, levels in self.grid.items():
-            if not levels:
-                raise ValueError(f"grid.{name}: there are no levels")
-            for level in levels:
-                distortions.check_level(name, level)
+        if empty := [name for name, levels in self.grid.items() if not levels]:
+            raise ValueError(f"grid.{empty[0]}: there are no levels")
+        for condition in distortions.conditions(self.grid):
+            distortions.check_level(*condition)
         return self
 
 
@@ -146,18 +145,18 @@ class Study(Strict):
     @cached_property
     def generations(self):
         """[founders, their children, the children's children ...], lists of names in the order of the file."""
-        generations = [[name for name, network in self.networks.items() if network.parent is None]]
+        generations = [[None]]
         while children := [name for name, network in self.networks.items() if network.parent in generations[-1]]:
             generations.append(children)
-        return generations
+        return generations[1:]
 
     @cached_property
     def family_of(self):
         """{network: the founder of its family}."""
-        founder_of = {}
-        for name in sum(self.generations, []):
-            founder_of[name] = founder_of.get(self.networks[name].parent, name)
-        return founder_of
+        founder = {}
+        for name in (name for generation in self.generations for name in generation):
+            founder[name] = founder.get(self.networks[name].parent, name)
+        return founder
 
     @cached_property
     def families(self):
@@ -240,15 +239,14 @@ def load(name_or_path, data_root=None, device="auto", workers=0, recompute=False
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
-        path = paths.STUDIES / f"{name_or_path}.yaml"
-        if not path.is_file():
-            raise ValueError(f"unknown study {str(name_or_path)!r}: choose one of {', '.join(names())}, or give a YAML file")
+        if str(path) not in names():
+            raise ValueError(f"unknown study {str(path)!r}: choose one of {', '.join(names())}, or give a YAML file")
+        path = paths.STUDIES / f"{path}.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"there is no study file {path}")
     session = {"data_root": data_root or None, "device": device, "workers": workers, "recompute": recompute}
     try:
-        content = yaml.load(path.read_text(), UniqueKeys)
-        if not isinstance(content, dict):
+        if not isinstance(content := yaml.load(path.read_text(), UniqueKeys), dict):
             raise ValueError("a study is a mapping of settings")
         defaults, fine_tuning = content.pop("defaults", {}) or {}, content.pop("fine_tuning", {}) or {}
         for part, settings in (("defaults", defaults), ("fine_tuning", fine_tuning), ("networks", content.get("networks", {}))):
@@ -297,7 +295,6 @@ class UniqueKeys(yaml.SafeLoader):
 
     def construct_mapping(self, node, deep=False):
         seen = [self.construct_object(k, deep=True) for k, _ in node.value if k.tag != "tag:yaml.org,2002:merge"]
-        twice = next((k for k in seen if seen.count(k) > 1), None)
-        if twice is not None:
-            raise ValueError(f"{twice!r} stands twice (line {node.start_mark.line + 1} on)")
+        if twice := [k for k in seen if seen.count(k) > 1]:
+            raise ValueError(f"{twice[0]!r} stands twice (line {node.start_mark.line + 1} on)")
         return super().construct_mapping(node, deep)

@@ -10,6 +10,7 @@ from paradoxlib import evaluation, models, paradox, training
 
 PARTS = ("kernel", "bias", "scale", "statistics")
 BATCH_NORM = {"scale": ("weight", "bias"), "statistics": ("running_mean", "running_var")}
+DEEP = 21  # convolutions: of more, cumulative transplants take whole blocks
 TOGETHER = 8  # transplants that are in memory at once
 
 
@@ -62,12 +63,13 @@ def plan(state):
     """Return the transplants of notebook 06: {name: (layers, parts)}.
 
     Each convolution alone; cumulatively, with their batch norms, all layers from the input to one (``up to <layer>``) and from one to the output
-    (``from <layer>``, the dense layer with them); and the groups the paper speaks of.
+    (``from <layer>``, the dense layer with them), cut behind each layer, in deep networks behind each block; and the groups the paper speaks of.
     """
     convs = models.convolutions(state)
+    cuts = [i for i in range(1, len(convs)) if len(convs) <= DEEP or convs[i - 1].split("_")[0] != convs[i].split("_")[0]]
     single = {layer: ([layer], ("kernel", "bias")) for layer in convs}
-    up_to = {f"up to {layer}": (convs[: i + 1], PARTS) for i, layer in enumerate(convs[:-1])}
-    since = {f"from {layer}": ([*convs[i:], "fc"], PARTS) for i, layer in enumerate(convs) if i}
+    up_to = {f"up to {convs[i - 1]}": (convs[:i], PARTS) for i in cuts}
+    since = {f"from {convs[i]}": ([*convs[i:], "fc"], PARTS) for i in cuts}
     groups = {
         "all convs": (convs, ("kernel", "bias")),
         "all convs, kernels alone": (convs, ("kernel",)),

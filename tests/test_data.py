@@ -147,6 +147,13 @@ def test_splits_of_different_classes_are_refused(tmp_path):
         data.load(f"folder:{folder}", "train")
 
 
+def test_validation_images_stand_in_for_test_images_without_labels(tmp_path):
+    folder = make_folder(tmp_path / "own", splits=("train", "val"), count=1)
+    (folder / "test").mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "test" / "0000.png")
+    assert len(data.load(f"folder:{folder}", "test")) == len(data.load(f"folder:{folder}", "train")) == 2
+
+
 def test_statistics_are_those_of_the_pixels():
     images = data.load("digits", "train")
     mean, std = data.statistics(images)

@@ -44,6 +44,20 @@ def test_networks_map_images_to_logits(name, small):
         assert model(torch.rand(2, 3, 32, 32)).shape == (2, 7)
 
 
+@pytest.mark.parametrize("name", ["res2a_branch2a", "res3a_branch1", "res5b_branch2b", "res2a_branch2b"])
+def test_small_kernels_and_small_images_are_convolved_by_matrix_products_while_training(name):
+    model = models.build("resnet50", 10, generator=data.generator(1)).double()
+    layer = getattr(model, name)
+    size = 1 if name.startswith("res5") else 6
+    images = torch.randn(2, layer.in_channels, size, size, dtype=torch.float64, generator=data.generator(2))
+    grads = []
+    for mode in (model.train(), model.train(False)):
+        layer.zero_grad()
+        (mode.conv(name, images) ** 2).sum().backward()
+        grads.append((mode.conv(name, images).detach(), layer.weight.grad.clone(), layer.bias.grad.clone()))
+    assert all(torch.allclose(ours, theirs) for ours, theirs in zip(*grads, strict=True))
+
+
 def test_padding_at_stride_two_is_at_the_bottom_and_the_right():
     model = models.build("resnet20")
     layer = model.res3a_branch2a

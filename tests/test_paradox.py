@@ -177,6 +177,35 @@ def test_claims_of_a_made_up_population(accuracies):
     assert table["verdict"].iloc[9] == "holds"  # the correlation
 
 
+def test_claims_of_the_second_experiment():
+    facts = claims.pair_facts(claims.published_pairs("resnet50"))
+    compatibility = published.matrix("fig9")
+    assert facts["yellow"][0] == abs(compatibility.loc["N1-Contrast", "N1-All [5 Epochs]"]) == 0.0
+    assert facts["red"][0] == compatibility.loc["N2", "N1-All [10 Epochs]"] == 1.0
+    assert facts["different and different"][0] == compatibility.loc["N2", "N1-Contrast"] == 0.05
+    assert facts["alike and alike"][0] == 1.0 and facts["strangers"][0] == pytest.approx(0.13)
+
+
+def test_networks_that_match_on_clean_images_and_are_better_under_every_distortion():
+    conditions = distortions.conditions()
+    weak = np.array([0.7 if level == distortions.IDENTITY.get(name) else 0.3 for name, level in conditions])
+    able, half = np.where(weak < 0.7, 0.5, 0.69), np.where([name == "blur" for name, _ in conditions], 0.1, weak + 0.01)
+    samples = np.tile(np.stack([weak, able, half]), (3, 1, 1))
+    rows = claims.able_claims(samples, conditions, 0, [1])
+    assert rows["reproduced"].tolist() == pytest.approx([0.01, 8]) and rows["verdict"].tolist() == ["holds", "holds"]
+    rows = claims.able_claims(samples, conditions, 0, [1, 2])
+    assert rows["reproduced"].iloc[1] == 7 and rows["verdict"].iloc[1] == "fails"
+
+
+def test_one_layer_for_all_children():
+    names, layers = list("abc"), ["conv1", "res2a", "res2b"]
+    rows = [(name, layer, 0.9 if layer == "res2a" else 0.95) for name in names for layer in layers]
+    changes = pd.DataFrame(rows, columns=["network", "layer", "mean"])
+    changes.loc[(changes["network"] == "c") & (changes["layer"] == "conv1"), "mean"] = 0.5
+    row = claims.layer_claims(changes, "a").iloc[0]
+    assert row["reproduced"] == 1 and row["holds_from"] == 2 and row["verdict"] == "fails" and "(res2a)" in row["statement"]
+
+
 def test_shares_of_kinds_and_their_intervals():
     names = [f"N{i}" for i in range(12)]
     pairs = pd.DataFrame([(a, b) for i, a in enumerate(names) for b in names[i + 1 :]], columns=["a", "b"])

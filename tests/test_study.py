@@ -35,6 +35,12 @@ def test_the_twenty_have_the_families_of_figure_7():
     assert study.family_of == published.families(published.matrix("fig7"))
 
 
+def test_parents_come_in_the_generation_before_their_children():
+    study = studies.load("cifar10-resnet50")
+    assert study.generations == [["N1", "N2"], [name for name in study.networks if name not in ("N1", "N2")]]
+    assert study.families == {"N1": [name for name in study.networks if name != "N2"], "N2": ["N2"]}
+
+
 @pytest.mark.parametrize(("name", "figure"), [("cifar10-20", "fig7"), ("cifar10-resnet50", "fig10")])
 def test_networks_are_named_as_in_the_paper(name, figure):
     assert list(studies.load(name).networks) == list(published.matrix(figure).index)

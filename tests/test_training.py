@@ -91,7 +91,7 @@ def test_finished_networks_are_not_trained_again(tiny, reference, monkeypatch):
     assert digests(tiny) == reference
 
 
-def test_families_side_by_side_give_the_same_weights(tmp_path, reference):
+def test_networks_side_by_side_give_the_same_weights(tmp_path, reference):
     """In processes of their own, as `paradox run` trains on the CPU."""
     code = f"from paradoxlib import study, training\ntraining.train_all(study.load({str(tiny_file(tmp_path))!r}, workers=2))"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "PARADOX_HOME": str(tmp_path)}, check=True, capture_output=True)

@@ -69,6 +69,15 @@ def test_the_plan_covers_every_convolution_and_the_paper_s_groups(states):
     assert {"all convs", "all convs and batch norms", "batch norms alone", "their running statistics alone", "dense alone"} < set(plan)
 
 
+def test_deep_networks_are_cut_behind_each_block():
+    with torch.device("meta"):
+        state = models.empty("resnet50").state_dict()
+    plan = transplant.plan(state)
+    assert len(plan) == 53 + 16 + 16 + 7
+    assert "up to conv1" in plan and "up to res3c_branch2c" in plan and "from res3d_branch2a" in plan and "up to res3c_branch2a" not in plan
+    assert plan["up to res2a_branch1"][0] == ["conv1", "res2a_branch2a", "res2a_branch2b", "res2a_branch2c", "res2a_branch1"]
+
+
 def test_cumulative_transplants_meet_in_the_middle(states):
     recipient, donor = states
     plan, convs = transplant.plan(recipient), models.convolutions(recipient)
