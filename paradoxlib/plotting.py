@@ -145,6 +145,39 @@ def layer_profile(mean, sd, chance=None, title="", ax=None, name=None):
     return ax
 
 
+def layer_profiles(table, main, title="", axes=None):
+    """Draw how far every layer of every child is from its parent's: 1 - correlation, logarithmic, `main` above with the others as thin lines.
+
+    Above the mean over kernels, with one standard deviation for `main`; below the layers as one vector each, which long kernels rule: where only the
+    upper curve rises, it is short kernels that turn.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows (network, layer) with `mean`, `sd` and `whole`; see `kernels.layer_changes`.
+    main : str
+        The child that is drawn thick.
+    """
+    if axes is None:
+        axes = plt.subplots(2, 1, figsize=(11, 7), sharex=True, sharey=True)[1]
+    least = 1e-9  # a layer that has not moved
+    for ax, (column, words) in zip(axes, {"mean": "mean over kernels", "whole": "layer as one vector"}.items(), strict=True):
+        for name, part in table.groupby("network", sort=False):
+            far = (1 - part[column]).clip(lower=least).to_numpy()
+            thick = {"color": "C0", "marker": "o", "markersize": 4, "zorder": 3} if name == main else {"color": "#999999", "linewidth": 0.8}
+            ax.plot(far, **thick, label=name if name == main else None)
+            if name == main and column == "mean":
+                ax.fill_between(range(len(far)), (far - part["sd"]).clip(lower=least), far + part["sd"], color="C0", alpha=0.15, linewidth=0)
+        ax.set(yscale="log", ylabel=f"1 - correlation,\n{words}")
+        ax.grid(axis="y")
+    layers = table.loc[table["network"] == main, "layer"]
+    axes[1].set_xticks(range(len(layers)), layers, rotation=90, fontsize=8 if len(layers) < 30 else 6)
+    axes[0].plot([], [], color="#999999", linewidth=0.8, label="other children")
+    axes[0].legend(loc="upper left", fontsize=8)
+    axes[0].figure.suptitle(title)
+    return axes
+
+
 def against_rate(table, title="", axes=None):
     """Draw children's similarity to and compatibility with their parent against the rate of fine-tuning, a line for each parent."""
     if axes is None:

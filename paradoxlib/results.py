@@ -158,6 +158,51 @@ def pairs(study):
     return tables.result(study, "pairs", compute)
 
 
+def original(study, network=None):
+    """Return how the original ResNet50 (He et al. 2016) does beside a study's networks: its accuracies, and its similarity to each of them.
+
+    Parameters
+    ----------
+    network : torch.nn.Module, optional
+        torchvision's resnet50, in evaluation mode, made for ImageNet's normalisation; where it is not given the trained one of 2016's recipe
+        (IMAGENET1K_V1), which torchvision downloads where it is not there.
+
+    Returns
+    -------
+    accuracy : pandas.DataFrame
+        Tidy, as `accuracies`.
+    similarity : pandas.DataFrame
+        (network, similarity), by the paper's alignment.
+
+    Raises
+    ------
+    ValueError
+        For a study whose networks are no ResNet50 or whose classes are not the network's.
+    """
+    from torchvision.models import ResNet50_Weights, resnet50
+    from torchvision.transforms import Normalize
+
+    images = study.images("test")
+    if network is None:
+        network = resnet50().eval()
+        network.load_state_dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True, weights_only=True))
+    if study.model.architecture != "resnet50" or network.fc.out_features != len(images.classes):
+        raise ValueError(f"study {study.name} has {study.model.architecture} of {len(images.classes)} classes: the original is a resnet50 of 1000")
+    state = weights.from_torchvision(network.state_dict())
+    own = weights.digest(state)
+
+    def accuracy():
+        seen = {"original": torch.nn.Sequential(Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), network)}
+        how = study.evaluation.seed, study.device, "evaluating the original ResNet50", study.evaluation.precision
+        return evaluation.accuracy(evaluation.predict_conditions(seen, images, study.conditions, *how), images.labels, study.conditions)
+
+    def alike():
+        rows = [(name, kernels.similarity(state, ours)) for name, ours in states(study).items()]
+        return pd.DataFrame(rows, columns=["network", "similarity"])
+
+    return tables.result(study, "original_accuracy", accuracy, own), tables.result(study, "original_similarity", alike, own)
+
+
 def transplant_pair(study):
     """Return (parent, child): the paper's, where the study has them, else the two that behave least alike of all parents and children."""
     if set(published.TRANSPLANT[:2]) <= set(study.networks):

@@ -55,6 +55,11 @@ def test_the_other_plots_draw():
     series = pd.Series([0.1, 0.2], ["p", "q"])
     assert plotting.bars(series, series - 0.1, series + 0.1, {"mark": 0.15}).get_legend()
     assert plotting.layer_profile(series, series, 0.13).get_ylabel()
+    changes = pd.DataFrame(
+        [(n, f"res{i}", 1 - i * 1e-3, 1e-3, 1.0) for n in "ab" for i in range(3)], columns=["network", "layer", "mean", "sd", "whole"]
+    )
+    above, below = plotting.layer_profiles(changes, "b")
+    assert above.get_yscale() == "log" and len(below.lines) == 2 and [tick.get_text() for tick in below.get_xticklabels()] == ["res0", "res1", "res2"]
     pairs, families = claims.published_pairs(), published.families(published.matrix("fig7"))
     left, right = plotting_pairs.scatter(pairs, families, 0.135)
     assert sum(len(part.get_offsets()) for part in [*left.collections, *right.collections]) == 190 and right.xaxis_inverted()
