@@ -88,7 +88,7 @@ def cka_matrices(networks, images, pairs=None, layers=None, batch_size=256, pass
     check_count(min(len(images), batch_size))
     names = list(networks)
     pairs = pairs or [(a, b) for i, a in enumerate(names) for b in names[i:]]
-    wanted = {name: layers and present(network, images, layers) for name, network in networks.items()}
+    wanted = dict.fromkeys(networks) if layers is None else present(networks, images, list(layers))
     sums, norms, found = dict.fromkeys(pairs, 0), dict.fromkeys(names, 0), {}
     count = sum(len(batch) for batch in batches(torch.arange(len(images)), batch_size, passes, seed))
     with tqdm(desc=f"CKA of {len(networks)} networks", total=count, unit="image", disable=count * len(networks) < 5000) as bar:
@@ -109,12 +109,16 @@ def cka_matrices(networks, images, pairs=None, layers=None, batch_size=256, pass
     return result
 
 
-def present(network, images, layers):
-    """Return those of the layers that a network has; ValueError where it has none."""
-    own = activations.names(network, images)
-    chosen = [name for name in layers if name in own]
-    if not chosen:
-        raise models.unknown_layer(layers[0], own)
+def present(networks, images, layers):
+    """Return {name: those of the layers that the network has}; ValueError for a layer that none has, or a network that has none."""
+    own = {name: activations.names(network, images) for name, network in networks.items()}
+    everyones = [layer for names in own.values() for layer in names]
+    for layer in layers:
+        if layer not in everyones:
+            raise models.unknown_layer(layer, dict.fromkeys(everyones))
+    chosen = {name: [layer for layer in layers if layer in names] for name, names in own.items()}
+    if none := [name for name, names in chosen.items() if not names]:
+        raise ValueError(f"network {none[0]!r} has none of the layers asked for")
     return chosen
 
 

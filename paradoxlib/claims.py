@@ -126,10 +126,9 @@ def claims(pairs, samples, conditions, correlation, comparable, architecture="re
     score = accuracy_facts(samples, conditions)
     (clean_low, clean_high), (vi_low, vi_high) = (published.text_range(what, architecture) for what in ("clean_accuracy", "visual_intelligence"))
     first = architecture == "resnet20"
-    section, bars = ("3.1", "Figure 1") if first else ("3.2", "Figure 4")
-    numbers = {shows: published.figure(architecture, shows) for shows in published.FIGURES["resnet20"]}
+    section, numbers = "3.1" if first else "3.2", {shows: published.figure(architecture, shows) for shows in published.FIGURES["resnet20"]}
     printed = paradox.correlation(*(published.matrix(numbers[shows]) for shows in ("compatibility", "similarity")))
-    similar, different = (f"{section}, Figure {numbers[shows][3:]}" for shows in ("similarity", "difference"))
+    bars, similar, different = (f"{section}, Figure {numbers[shows][3:]}" for shows in ("bars", "similarity", "difference"))
     alike, yellow, red, apart = EXAMPLES["resnet20" if first else "resnet50"]
     rows = [
         ("Spread of visual intelligence over spread of clean accuracy: distortions separate networks",
@@ -157,8 +156,7 @@ def claims(pairs, samples, conditions, correlation, comparable, architecture="re
         absolute = {"clean, lowest": clean_low, "clean, highest": clean_high, "vi, lowest": vi_low, "vi, highest": vi_high}
         for fact, value in absolute.items():
             name = fact.replace("vi", "visual intelligence").replace("clean", "clean accuracy").capitalize()
-            where = f"{section}, {bars}", "03_evaluate_under_distortions"
-            rows.append((f"{name} of the networks", *where, value, score[fact], (value - 0.03, value + 0.03)))
+            rows.append((f"{name} of the networks", bars, "03_evaluate_under_distortions", value, score[fact], (value - 0.03, value + 0.03)))
     return table(rows)
 
 

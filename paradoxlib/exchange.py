@@ -32,7 +32,9 @@ def part_of(state):
 
 
 def exchange(recipient, donor, parts):
-    """Return a new state: the recipient's with some of `PARTS` taken from the donor."""
+    """Return a new state: the recipient's with some of `PARTS` taken from the donor; ValueError for an unknown part or another architecture."""
+    transplant.check_parts(parts, PARTS)
+    transplant.check_alike(recipient, donor)
     owner = part_of(recipient)
     return {entry: (donor if owner[entry] in parts else recipient)[entry].clone() for entry in recipient}
 

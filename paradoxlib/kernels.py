@@ -121,7 +121,7 @@ def layer_changes(parent, child):
 def is_dead(kernels):
     """Say of each of a layer's kernels (n, d) whether it is dead: bool (n,)."""
     length = kernels.double().norm(dim=1)
-    return length < DEAD * length.median()
+    return (length == 0) | (length < DEAD * length.median())
 
 
 def similarity_matrix(states, alignment="paper"):

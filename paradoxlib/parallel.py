@@ -45,7 +45,7 @@ def room_on_cluster():
         import ray
         from ray.util.joblib import register_ray
     except ImportError:
-        raise ValueError("workers is 'ray' and Ray is not installed: pip install 'paradoxlib[cluster]'") from None
+        raise ValueError("workers is 'ray' and Ray is not installed: pip install -e '.[cluster]'") from None
     if not ray.is_initialized():
         try:
             ray.init(log_to_driver=False, configure_logging=False)

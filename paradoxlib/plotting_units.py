@@ -54,13 +54,14 @@ def by_layer(table, columns, title="", axes=None):
     """Draw columns of the table of matched units over the layers, a line for each relation: the mean over pairs, and the range of all of them."""
     if axes is None:
         axes = plt.subplots(len(columns), 1, figsize=(9, 2.6 * len(columns) + 1), sharex=True)[1]
-    axes, layers = np.atleast_1d(axes), list(dict.fromkeys(table.dropna(subset=list(columns), how="all")["layer"]))
+    kept = set(table.dropna(subset=list(columns), how="all")["layer"])
+    axes, layers = np.atleast_1d(axes), [layer for layer in table["layer"].unique() if layer in kept]
     for ax, (column, text) in zip(axes, columns.items(), strict=True):
         for name, (colour, mark) in GROUPS.items():
             part = table[(table["relation"] == name) & table[column].notna()].groupby("layer", sort=False)[column]
-            x = [layers.index(layer) for layer in part.groups]
-            x, values = sorted(x), part.agg(["mean", "min", "max"])
-            if len(x):
+            values = part.agg(["mean", "min", "max"]).reindex(layers).dropna()
+            x = [layers.index(layer) for layer in values.index]
+            if x:
                 ax.plot(x, values["mean"], color=colour, marker=mark, markersize=4, label=name)
                 ax.fill_between(x, values["min"], values["max"], color=colour, alpha=0.15, linewidth=0)
         ax.set_ylabel(text)
@@ -75,7 +76,7 @@ def patches(rows, title="", axes=None):
     """Draw image patches of matched units: {heading: (of one network, of the other)}, each (patch, 3, h, w), a row for each."""
     count = len(next(iter(rows.values()))[0])
     if axes is None:
-        axes = plt.subplots(len(rows), 2, figsize=(0.52 * count * 2 + 2, 0.56 * len(rows) + 1))[1]
+        axes = plt.subplots(len(rows), 2, figsize=(0.52 * count * 2 + 2, 0.56 * len(rows) + 1), squeeze=False)[1]
     for pair, (name, both) in zip(axes, rows.items(), strict=True):
         for ax, images in zip(pair, both, strict=True):
             strip = np.concatenate([np.pad(image, ((0, 0), (0, 0), (0, 1)), constant_values=255) for image in images], axis=2)

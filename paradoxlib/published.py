@@ -16,10 +16,10 @@ MATRICES = {
     "fig3": "difference of 12 ResNet50 on ImageNet",
 }
 
-# The printed matrices of each experiment, by what they show.
+# The figures of each experiment, by what they show; the bars of visual intelligence have no printed numbers.
 FIGURES = {
-    "resnet20": {"compatibility": "fig6", "similarity": "fig7", "difference": "fig2"},
-    "resnet50": {"compatibility": "fig9", "similarity": "fig10", "difference": "fig3"},
+    "resnet20": {"bars": "fig1", "compatibility": "fig6", "similarity": "fig7", "difference": "fig2"},
+    "resnet50": {"bars": "fig4", "compatibility": "fig9", "similarity": "fig10", "difference": "fig3"},
 }
 
 # Numbers that only the text states, with their section.
@@ -46,7 +46,7 @@ def matrix(figure):
 
 
 def figure(architecture, shows):
-    """Return which figure shows the compatibility, similarity or difference of an architecture (resnet50's for the deeper ones)."""
+    """Return which figure shows the bars, compatibility, similarity or difference of an architecture (resnet50's for the deeper ones)."""
     return FIGURES["resnet20" if architecture == "resnet20" else "resnet50"][shows]
 
 

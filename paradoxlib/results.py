@@ -17,21 +17,21 @@ EXAMPLES = {"classes": 5, "each": 8, "train": 6}  # test images of each of the f
 
 def examples(study):
     """Return {split: Images}: a few images of the data set, kept in figures/ for a reader who does not have the data."""
-    key, path = studies.key(study.data.model_dump()), paths.figures(study.name) / "examples.safetensors"
-    about = weights.read_about(path)
-    if about is None or about["key"] != key or study.session.recompute:
+
+    def compute():
         images = {split: study.images(split) for split in ("train", "test")}
         labels = images["test"].labels
         chosen = [(labels == c).nonzero()[: EXAMPLES["each"], 0] for c in range(min(EXAMPLES["classes"], len(images["test"].classes)))]
         order = {"train": torch.arange(EXAMPLES["train"]), "test": torch.cat(chosen)}
-        tensors = {}
+        chosen_tensors = {}
         for split, part in images.items():
             batches = list(data.batches(part, order[split], 1))
-            tensors |= {split: torch.cat([pixels for _, pixels, _ in batches]), f"{split}_labels": torch.cat([label for *_, label in batches])}
+            chosen_tensors |= {split: torch.cat([pixels for _, pixels, _ in batches]), f"{split}_labels": torch.cat([label for *_, label in batches])}
         source = {split: part.source for split, part in images.items()}
         counts = {split: len(part) for split, part in images.items()}
-        weights.write(path, tensors, {"key": key, "classes": images["test"].classes, "source": source, "counts": counts})
-    tensors, about = weights.read(path)
+        return chosen_tensors, {"classes": images["test"].classes, "source": source, "counts": counts}
+
+    tensors, about = tables.tensors(study, "examples", studies.key(study.data.model_dump()), compute)
     kept = {split: (tensors[split], tensors[f"{split}_labels"], tuple(about["classes"])) for split in ("train", "test")}
     return {split: data.Images(*parts, f"{about['source'][split]}; {about['counts'][split]:,} used") for split, parts in kept.items()}
 
@@ -220,13 +220,18 @@ def layers(study):
         parts = {(name, parent): kernels.layer_changes(own[parent], own[name]) for name, parent in children.items()}
         return pd.concat(parts, names=["network", "parent"]).reset_index() if parts else pd.DataFrame(columns=["network", "parent", "layer"])
 
-    return tables.result(study, "layer_similarity", compute)
+    return tables.result(study, "layer_similarity", compute, kernels.DEAD)
+
+
+def transplant_settings(study):
+    """Return what transplants depend on beside the networks' predictions."""
+    return study.transplant_images, transplant.PARTS
 
 
 def transplants(study):
     """Return what each transplant from the most different child to its parent does; see `transplant.evaluate_plan`."""
     parent, child = transplant_pair(study)
-    return tables.result(study, "transplants", lambda: transplant.evaluate_plan(study, parent, child), study.transplant_images)
+    return tables.result(study, "transplants", lambda: transplant.evaluate_plan(study, parent, child), *transplant_settings(study))
 
 
 def claims(study):

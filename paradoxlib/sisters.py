@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from paradoxlib import activations, cka, data, distortions, kernels, models, paradox, paths, tables, training, units, weights
+from paradoxlib import activations, cka, data, distortions, kernels, models, paradox, tables, training, units
 from paradoxlib import study as studies
 
-NETWORKS, IMAGES, SAMPLES = 20, 1000, 60_000
+NETWORKS, IMAGES, SAMPLES, COMPONENT_IMAGES = 20, 1000, 60_000, 250
 CONDITION = ("gaussian_noise", 0.05)  # beside clean images
 PATCHES = {"units": 6, "count": 9, "size": 11}  # best and worst matched units, image patches of each, pixels
 
@@ -25,13 +25,14 @@ class OtherImages(torch.nn.Module):
         self.network = network
 
     def forward(self, images):
-        return self.network(images.roll(len(images) // 2, 0))
+        return self.network(images.roll(max(1, len(images) // 2), 0))
 
 
 def shown(study):
-    """Return ({network: Module}, images): the networks of the first families, 20 at most, and 1,000 test images, float 0..1."""
+    """Return ({network: Module}, images): the examples and the networks of the first families, 20 at most, and 1,000 test images, float 0..1."""
     training.train_all(study)
-    some = [name for family in study.families.values() for name in family][:NETWORKS]
+    everyone = [name for pair in examples(study).values() for name in pair] + [name for family in study.families.values() for name in family]
+    some = list(dict.fromkeys(everyone))[:NETWORKS]
     images = study.images("test").first(IMAGES)
     pixels = torch.cat([pixels for _, pixels, _ in data.batches(images, torch.arange(len(images)), 250)])
     return {name: training.load_network(study, name) for name in study.networks if name in some}, pixels.float() / 255
@@ -71,19 +72,23 @@ def unit_matches(study):
     def compute():
         networks, images = shown(study)
         where = places(next(iter(networks.values())), images)
-        found = units.correlations(networks | {"chance": OtherImages(next(iter(networks.values())))}, images, list(where.values()), 50)
+        everyone = networks | {"chance": OtherImages(next(iter(networks.values())))}
         own = {name: kernels.kernels_of(network.state_dict()) for name, network in networks.items()}
-        rows = []
-        for a, b, relation in related(study, networks):
-            layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
-            table = units.match_table(layers)
-            if b in own:
-                table["by_weight"] = pd.Series({p: same_partners(layers[p], own[a][p], own[b][p]) for p in layers if p in own[a]})
-            rows.append(table.rename_axis("layer").reset_index().assign(a=a, b=b, relation=relation))
+        rows, pairs = [], related(study, networks)
+        groups = [pairs] if study.model.architecture == "resnet20" else [[pair] for pair in pairs]  # wide layers: their tables fill the memory
+        for group in groups:
+            seen = {name: everyone[name] for name in dict.fromkeys(name for a, b, _ in group for name in (a, b))}
+            found = units.correlations(seen, images, list(where.values()), 50)
+            for a, b, relation in group:
+                layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
+                table = units.match_table(layers)
+                if b in own:
+                    table["by_weight"] = pd.Series({p: same_partners(layers[p], own[a][p], own[b][p]) for p in layers if p in own[a]})
+                rows.append(table.rename_axis("layer").reset_index().assign(a=a, b=b, relation=relation))
         table = pd.concat(rows, ignore_index=True)
         return table[["a", "b", "relation", *table.columns.drop(["a", "b", "relation"])]]
 
-    return tables.result(study, "unit_matches", compute, IMAGES)
+    return tables.result(study, "unit_matches", compute, IMAGES, NETWORKS)
 
 
 def related(study, networks):
@@ -97,7 +102,7 @@ def same_partners(layer, a, b):
     """Return the share of units whose partner by activation (`units.match`) is their partner by kernel (n, d)."""
     by_activation, by_kernel = (units.match(table)[0] for table in (layer.between, kernels.correlations(a, b).numpy()))
     both = (by_activation >= 0) & (by_kernel >= 0)
-    return (by_activation == by_kernel)[both].mean()
+    return units.mean((by_activation == by_kernel)[both])
 
 
 def unit_layers(study):
@@ -106,11 +111,10 @@ def unit_layers(study):
     Patches are {(place, network): uint8 tensor (unit, patch, 3, h, w)} of the strangers' best and worst matched units, best first, each network's in
     the order of the pairs.
     """
-    key, path = studies.key(study.table_key("unit_layers"), IMAGES, PATCHES), paths.figures(study.name) / "unit_layers.safetensors"
-    about = weights.read_about(path)
-    if about is None or about["key"] != key or study.session.recompute:
+
+    def compute():
         networks, images = shown(study)
-        tensors, counts = {}, {}
+        made, counts = {}, {}
         where = example_places(next(iter(networks.values())), images)
         for relation, (a, b) in examples(study).items():
             found = units.correlations({name: networks[name] for name in (a, b)}, images, list(where.values()))
@@ -118,13 +122,14 @@ def unit_layers(study):
                 layer = found[relu].pair(a, b)
                 counts[f"{relation}|{place}"] = layer.samples
                 for field, values in zip(layer._fields[:-1], layer[:-1], strict=True):
-                    tensors[f"{relation}|{place}|{field}"] = torch.tensor(values, dtype=torch.float32)
+                    made[f"{relation}|{place}|{field}"] = torch.tensor(values, dtype=torch.float32)
                 if relation == "strangers":
                     for network, chosen in zip((a, b), matched(layer), strict=True):
                         patches = units.top_patches(networks[network], images, relu, chosen, PATCHES["count"], PATCHES["size"])
-                        tensors[f"patches|{place}|{network}"] = (patches * 255).round().to(torch.uint8)
-        weights.write(path, tensors, {"key": key, "counts": counts})
-    tensors, about = weights.read(path)
+                        made[f"patches|{place}|{network}"] = (patches * 255).round().to(torch.uint8)
+        return made, {"counts": counts}
+
+    tensors, about = tables.tensors(study, "unit_layers", studies.key(study.table_key("unit_layers"), IMAGES, PATCHES, examples(study)), compute)
     layers = {}
     for name, count in about["counts"].items():
         arrays = (tensors[f"{name}|{field}"].double().numpy() for field in units.Layer._fields[:-1])
@@ -164,11 +169,11 @@ def unit_information(study):
                 related = related[: len(information), len(information) :]
                 information = np.where(np.isnan(related), np.nan, information)
                 both = [[find(table)[0] for table in (related, information)] for find in (units.semi_match, units.match)]
-                same = [(one == other)[one >= 0].mean() for one, other in both]
+                same = [units.mean((one == other)[one >= 0]) for one, other in both]
                 rows.append((relation, place, *same, int((both[0][0] >= 0).sum())))
         return pd.DataFrame(rows, columns=["relation", "layer", "semi_matching", "matching", "units"])
 
-    return tables.result(study, "unit_information", compute, IMAGES, SAMPLES)
+    return tables.result(study, "unit_information", compute, IMAGES, SAMPLES, examples(study))
 
 
 def cka_layers(study):
@@ -176,18 +181,18 @@ def cka_layers(study):
 
     `condition` is ``clean`` or a distortion with its level (see `CONDITION`); the layers that follow a batch norm or an addition are ReLUs.
     """
-    key, path = studies.key(study.table_key("cka_layers"), IMAGES, CONDITION), paths.figures(study.name) / "cka_layers.safetensors"
-    about = weights.read_about(path)
-    if about is None or about["key"] != key or study.session.recompute:
+
+    def compute():
         networks, images = shown(study)
         pairs = {"itself": (next(iter(networks)),) * 2} | examples(study)
-        tensors = {}
+        made = {}
         for condition, pixels in seen(study, images).items():
             found = cka.cka_matrices({name: networks[name] for pair in pairs.values() for name in pair}, pixels, list(pairs.values()))
             for relation, pair in pairs.items():
-                tensors[f"{relation}|{condition}"] = torch.tensor(found[pair].to_numpy(), dtype=torch.float32)
-        weights.write(path, tensors, {"key": key, "layers": list(found[pair].index)})
-    tensors, about = weights.read(path)
+                made[f"{relation}|{condition}"] = torch.tensor(found[pair].to_numpy(), dtype=torch.float32)
+        return made, {"layers": list(found[pair].index)}
+
+    tensors, about = tables.tensors(study, "cka_layers", studies.key(study.table_key("cka_layers"), IMAGES, CONDITION, examples(study)), compute)
     return {tuple(name.split("|")): pd.DataFrame(value.double().numpy(), about["layers"], about["layers"]) for name, value in tensors.items()}
 
 
@@ -212,7 +217,7 @@ def cka_pairs(study):
             rows += [(a, b, relation, place, condition, found[a, b].loc[relu, relu]) for a, b, relation in pairs for place, relu in where.items()]
         return pd.DataFrame(rows, columns=["a", "b", "relation", "layer", "condition", "cka"])
 
-    return tables.result(study, "cka_pairs", compute, IMAGES)
+    return tables.result(study, "cka_pairs", compute, IMAGES, NETWORKS, CONDITION)
 
 
 def first_components(study):
@@ -222,7 +227,7 @@ def first_components(study):
     def compute():
         networks, images = shown(study)
         names = list(dict.fromkeys(name for pair in examples(study).values() for name in pair))
-        parts = {name: cka.first_component(networks[name], images[:250]).rename("share") for name in names}
+        parts = {name: cka.first_component(networks[name], images[:COMPONENT_IMAGES]).rename("share") for name in names}
         return pd.concat(parts, names=["network", "layer"]).reset_index()
 
-    return tables.result(study, "first_components", compute, IMAGES)
+    return tables.result(study, "first_components", compute, COMPONENT_IMAGES, examples(study))

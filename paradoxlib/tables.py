@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from joblib import cpu_count
 
-from paradoxlib import paths
+from paradoxlib import paths, weights
 
 MARK = "# settings "
 
@@ -53,6 +53,23 @@ def result(study, name, compute, *what):
         with paths.atomic(published) as temporary:
             shutil.copy(computed, temporary)
     return table
+
+
+def tensors(study, name, key, compute):
+    """Return (tensors, about) of a study, what is no table: like `result`, as safetensors of a key; `compute` returns both."""
+    computed = paths.computed(study.name, name).with_suffix(".safetensors")
+    published = paths.figures(study.name) / computed.name
+    for path in [computed, published][: 1 if study.session.recompute else 2]:
+        about = weights.read_about(path)
+        if about is not None and about.get("key") == key:
+            break
+    else:
+        path, (made, about) = computed, compute()
+        weights.write(path, made, about | {"key": key})
+    if path == computed and not (published.is_file() and published.read_bytes() == computed.read_bytes()):
+        with paths.atomic(published) as temporary:
+            shutil.copy(computed, temporary)
+    return weights.read(path, finite=False)
 
 
 def matrix(study, name, compute, *what):

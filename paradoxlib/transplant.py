@@ -39,12 +39,8 @@ def transplant(recipient, donor, layers, parts=("kernel", "bias")):
     ValueError
         For networks of different architectures, an unknown layer (it names the nearest) or part, or a choice that copies nothing.
     """
-    unknown = [part for part in parts if part not in PARTS]
-    if unknown:
-        raise ValueError(f"unknown part {unknown[0]!r}: choose of {', '.join(PARTS)}")
-    for name in [*recipient, *donor]:
-        if name not in donor or name not in recipient or donor[name].shape != recipient[name].shape:
-            raise ValueError(f"networks of different architectures: {name!r} is not in both with one shape")
+    check_parts(parts, PARTS)
+    check_alike(recipient, donor)
     known = [*models.convolutions(recipient), "fc"]
     result = {name: value.clone() for name, value in recipient.items()}
     copied = 0
@@ -57,6 +53,20 @@ def transplant(recipient, donor, layers, parts=("kernel", "bias")):
     if not copied:
         raise ValueError(f"nothing to copy: no layer of {list(layers)} has a part of {list(parts)}")
     return result
+
+
+def check_parts(parts, known):
+    """Raise ValueError for an unknown part."""
+    unknown = [part for part in parts if part not in known]
+    if unknown:
+        raise ValueError(f"unknown part {unknown[0]!r}: choose of {', '.join(known)}")
+
+
+def check_alike(recipient, donor):
+    """Raise ValueError for state dicts of different architectures."""
+    for name in [*recipient, *donor]:
+        if name not in donor or name not in recipient or donor[name].shape != recipient[name].shape:
+            raise ValueError(f"networks of different architectures: {name!r} is not in both with one shape")
 
 
 def plan(state):

@@ -145,6 +145,12 @@ def match(table):
     return partners, values
 
 
+def mean(values):
+    """Return the mean of the values that are not nan; nan where there are none."""
+    values = np.asarray(values, dtype=float)
+    return values[~np.isnan(values)].mean() if np.isfinite(values).any() else np.nan
+
+
 def match_table(layers):
     """Return how well the units of two networks match, a row for each of {layer: Layer}.
 
@@ -160,7 +166,7 @@ def match_table(layers):
         means = [np.sort(mean) for mean in (layer.mean_a, layer.mean_b)]
         spread = np.mean([mean.std() for mean in means])
         distance = np.sqrt(np.mean((means[0] - means[1]) ** 2)) if len(means[0]) == len(means[1]) else np.nan
-        rows[name] = (np.nanmean(high), np.nanmean(value), (loose == strict)[alive].mean(), len(loose), *dead, spread, distance)
+        rows[name] = (mean(high), mean(value), mean((loose == strict)[alive]), len(loose), *dead, spread, distance)
     return pd.DataFrame.from_dict(rows, "index", columns=["semi_matching", "matching", "overlap", "units", "dead_a", "dead_b", "spread", "distance"])
 
 
@@ -255,10 +261,11 @@ def top_patches(model, images, layer, units, count=9, size=11, pixels=None, batc
         best.append(value)
         place.append(torch.stack([(index // width + 0.5) / height, (index % width + 0.5) / width], -1))
     best, place = torch.cat(best), torch.cat(place)
-    shown, sides, patches = images if pixels is None else pixels, images.shape[2:], []
+    shown, sides = images if pixels is None else pixels, images.shape[2:]
+    size, patches = min(size, *sides), []
     for unit in range(len(units)):
         for image in best[:, unit].topk(min(count, len(images))).indices:
             shares = zip(place[image, unit].tolist(), sides, strict=True)
             top, left = (min(max(int(share * side - size / 2), 0), side - size) for share, side in shares)
             patches.append(shown[image, :, top : top + size, left : left + size])
-    return torch.stack(patches).view(len(units), -1, *patches[0].shape)
+    return torch.stack(patches).view(len(units), -1, *patches[0].shape) if patches else shown.new_empty(0, count, shown.shape[1], size, size)

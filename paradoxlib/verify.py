@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pandas as pd
 
-from paradoxlib import data, distortions, evaluation, kernels, paths, tables, training, transplant, weights
+from paradoxlib import data, distortions, evaluation, kernels, paths, results, tables, training, transplant, weights
 
 SAME, OTHER = 0.002, 0.05  # tolerated difference of an accuracy: on the same images (rounding on another machine) and on another copy of them
 SIMILARITY = 1e-6
@@ -93,7 +93,7 @@ def accuracy_agrees(study, images, seed, tolerance, note):
 
 def transplants_agree(study, images, tolerance, note):
     """Compare the visual intelligence after some transplants."""
-    known = committed(study, "transplants", study.transplant_images).set_index("transplant")["visual_intelligence"]
+    known = committed(study, "transplants", *results.transplant_settings(study)).set_index("transplant")["visual_intelligence"]
     images = images.first(study.transplant_images)
     ends = [training.load_network(study, name).state_dict() for name in known.index[:2]]
     states = {name: transplant.transplant(*ends, *transplant.plan(ends[0])[name]) for name in TRANSPLANTS}

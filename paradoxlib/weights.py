@@ -54,15 +54,15 @@ def read_about(path):
         raise DamagedFile(f"{path} is damaged or cut short ({error}): delete it or bring a sound copy") from None
 
 
-def read(path):
-    """Return the tensors of a safetensors file and what it says they are.
+def read(path, finite=True):
+    """Return the tensors of a safetensors file and what it says they are; with `finite` they may hold neither nan nor infinity.
 
     Raises
     ------
     FileNotFoundError
         Where there is no such file.
     DamagedFile
-        Where the file is cut short, its tensors are not those of its digest, or hold nan or infinity.
+        Where the file is cut short, or its tensors are not those of its digest or not finite.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -74,7 +74,8 @@ def read(path):
         raise DamagedFile(f"{path} is damaged or cut short ({error}): delete it or bring a sound copy") from None
     if "digest" in header and header["digest"] != digest(tensors, header.get("about", "")):
         raise DamagedFile(f"{path} was altered: it does not have the digest in its header")
-    check_finite(path, tensors)
+    if finite:
+        check_finite(path, tensors)
     return tensors, json.loads(header.get("about", "{}"))
 
 
@@ -121,8 +122,16 @@ def from_torchvision(state):
     name = next((name for name, known in models.BLOCKS.items() if known == depths), None)
     if name is None or "layer1.0.conv3.weight" not in state:
         raise ValueError("not the state of one of torchvision's ResNets of 50, 101 or 152 layers")
-    own = models.empty(name, len(state["fc.bias"])).state_dict()
-    return {ours: state.get(torchvision_name(ours), torch.zeros_like(value)) for ours, value in own.items()}
+    converted = {}
+    for ours, value in models.empty(name, len(state.get("fc.bias", "??"))).state_dict().items():
+        theirs = torchvision_name(ours)
+        if ours.startswith(("conv", "res")) and ours.endswith(".bias"):  # of a convolution: torchvision's have none
+            converted[ours] = state.get(theirs, torch.zeros_like(value))
+        elif theirs not in state or state[theirs].shape != value.shape:
+            raise ValueError(f"not the state of torchvision's {name}: {theirs!r} is missing or of another shape")
+        else:
+            converted[ours] = state[theirs]
+    return converted
 
 
 def torchvision_name(ours):

@@ -26,6 +26,13 @@ def test_what_is_named_is_the_donor_s_and_the_rest_the_recipient_s(states, parts
         assert torch.equal(value, states[owner[entry] in parts][entry])
 
 
+def test_bad_exchanges_are_refused(states):
+    with pytest.raises(ValueError, match="unknown part 'kernel': choose of kernels"):
+        exchange.exchange(*states, ["kernel"])
+    with pytest.raises(ValueError, match="different architectures"):
+        exchange.exchange(states[0], {**states[1], "fc.bias": states[1]["fc.bias"][:5]}, ["kernels"])
+
+
 def test_shares_of_simple_games():
     parts = ("a", "b", "c")
     additive = {chosen: sum({"a": 1, "b": 2, "c": 0}[part] for part in chosen) for chosen in exchange.subsets(parts)}

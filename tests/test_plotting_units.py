@@ -31,9 +31,24 @@ def test_by_layer_draws_the_mean_of_each_relation_where_there_are_values():
     }
 
 
+def test_by_layer_keeps_the_order_of_the_layers_where_a_pair_has_no_value():
+    rows = [
+        ("x", "strangers", 0.1),
+        ("y", "strangers", 0.2),
+        ("x", "chance", np.nan),
+        ("y", "chance", 0.5),
+        ("x", "chance", 0.9),
+        ("y", "chance", 0.7),
+    ]
+    (ax,) = plotting_units.by_layer(pd.DataFrame(rows, columns=["layer", "relation", "r"]), {"r": "value"})
+    chance = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines}["chance"]
+    assert chance == ([0, 1], [0.9, 0.6])
+
+
 def test_patches_stand_in_rows():
     strips = np.zeros((9, 3, 5, 5), dtype=np.uint8)
     axes = plotting_units.patches({"r = .9": (strips, strips), "r = .1": (strips, strips)})
+    assert plotting_units.patches({"r = .9": (strips, strips)}).shape == (1, 2)
     assert axes.shape == (2, 2) and axes[0, 0].images[0].get_array().shape == (5, 54, 3)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from paradoxlib import sisters, units
+from paradoxlib import paths, sisters, training, units, weights
 
 
 @pytest.fixture
@@ -47,10 +47,23 @@ def test_layers_and_patches_are_kept_for_a_reader_without_data(study, monkeypatc
     assert patches.keys() == pictures.keys()
 
 
+def test_dead_units_are_kept_as_such(study):
+    training.train_all(study)
+    path = paths.weights(study.name, "A")
+    state, about = weights.read(path)
+    state["bn_conv1.weight"][3], state["bn_conv1.bias"][3] = 0, -1
+    weights.write(path, state, about)
+    layers, _ = sisters.unit_layers(study)
+    assert np.isnan(layers["strangers", "conv1"].between[3]).all() and np.isfinite(layers["strangers", "conv1"].between[2]).any()
+    table = sisters.unit_matches(study).query("a == 'A' and layer == 'conv1'")
+    assert (table["dead_a"] >= 1).all() and table["matching"].notna().all()
+
+
 def test_information_finds_the_partners_of_a_child(study):
     table = sisters.unit_information(study)
-    assert len(table) == 6 and table[["semi_matching", "matching"]].min().min() >= 0
-    assert table[table["relation"] == "parent and child"]["matching"].mean() > 0.7
+    means = table.groupby("relation")[["semi_matching", "matching"]].mean()
+    assert len(table) == 6 and means.loc["parent and child", "matching"] > 0.7
+    assert (means.loc["parent and child"] >= means.loc["strangers"]).all() and table["units"].max() <= 64
 
 
 def test_same_partners_of_a_permuted_network():
@@ -73,4 +86,4 @@ def test_cka_of_a_network_with_itself_and_of_relatives(study, monkeypatch):
 
 def test_cka_of_the_same_layer_is_near_0_by_chance(study):
     means = sisters.cka_pairs(study).query("condition == 'clean'").groupby("relation")["cka"].mean()
-    assert means["parent and child"] > 0.9 > means["strangers"] > means["chance"] and abs(means["chance"]) < 0.3
+    assert means["parent and child"] > 0.9 > means["strangers"] > means["chance"] and abs(means["chance"]) < means["strangers"] / 2
