@@ -76,6 +76,18 @@ def compare(a: str, b: str, alignment: str = "paper"):
     typer.echo(f"{'mean of the layers':24} {kernels.mean_of_layers(layers):10.4f} {'':15} {sum(chance.values()) / len(chance):7.3f}")
 
 
+@app.command()
+def measures(study: str, data_root: Annotated[str, typer.Option(help="folder of the data sets; else $PARADOX_DATA, else data/")] = ""):
+    """How well does each measure of likeness go with how alike networks behave? Spearman's rho with compatibility, over kinds of pairs."""
+    from paradoxlib import measures as bench
+
+    table = bench.bench(studies.load(study, data_root))
+    typer.echo(f"{'':37}" + "".join(f"{kind:>34}" for kind in table["pairs"].unique()) + "  needs")
+    for name, rows in table.groupby("measure", sort=False):
+        cells = [f"{row.rho:.2f} ({row.low:.2f} to {row.high:.2f}), p {row.p:.4f}" for row in rows.itertuples()]
+        typer.echo(f"{name:37}" + "".join(f"{cell:>34}" for cell in cells) + f"  {rows['needs'].iloc[0]}")
+
+
 def main(arguments=None):
     """Run the command: one sentence and exit code 2 on bad input, 1 on a failed notebook."""
     arguments = join_parameters(sys.argv[1:] if arguments is None else arguments)

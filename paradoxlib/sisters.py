@@ -31,11 +31,16 @@ class OtherImages(torch.nn.Module):
 def shown(study):
     """Return ({network: Module}, images): the examples and the networks of the first families, 20 at most, and 1,000 test images, float 0..1."""
     training.train_all(study)
-    everyone = [name for pair in examples(study).values() for name in pair] + [name for family in study.families.values() for name in family]
-    some = list(dict.fromkeys(everyone))[:NETWORKS]
     images = study.images("test").first(IMAGES)
     pixels = torch.cat([pixels for _, pixels, _ in data.batches(images, torch.arange(len(images)), 250)])
-    return {name: training.load_network(study, name) for name in study.networks if name in some}, pixels.float() / 255
+    return {name: training.load_network(study, name) for name in shown_names(study)}, pixels.float() / 255
+
+
+def shown_names(study):
+    """Return the networks that are compared, in the order of the study: the examples and those of the first families, 20 at most."""
+    everyone = [name for pair in examples(study).values() for name in pair] + [name for family in study.families.values() for name in family]
+    some = list(dict.fromkeys(everyone))[:NETWORKS]
+    return [name for name in study.networks if name in some]
 
 
 def examples(study):
