@@ -1,7 +1,7 @@
 """Which part of a network carries its behaviour? All exchanges of parts between two networks, and the share of the way that each part explains.
 
 The parts: kernels, biases of convolutions, what batch norms learn (scale and shift), what they gather (running statistics), the dense layer.
-`evaluate` alone knows studies.
+What evaluates knows studies, and keeps predictions in files, so that a stop loses little.
 """
 
 from itertools import combinations
@@ -9,8 +9,9 @@ from math import factorial
 
 import numpy as np
 import pandas as pd
+import torch
 
-from paradoxlib import evaluation, models, paradox, training, transplant
+from paradoxlib import data, evaluation, models, paradox, paths, tables, training, transplant, weights
 
 PARTS = ("kernels", "biases", "scale and shift", "running statistics", "dense layer")
 TOGETHER = 8  # exchanges that are in memory at once
@@ -67,6 +68,47 @@ def shapley(values, parts=PARTS):
     return shares
 
 
+def predictions(study, recipient, donor):
+    """Return {subset of the parts: int16 tensor (condition, image)} of all exchanges, recipient and donor first; kept in a file, as networks' are."""
+    images = study.images("test").first(study.transplant_images)
+    ordered = [(), PARTS, *subsets()[1:-1]]
+    return kept(study, f"{donor} into {recipient}", images, ordered, lambda ends, parts: exchange(*ends, parts), (recipient, donor))
+
+
+def kept(study, name, images, choices, make, networks):
+    """Return {choice: predictions} of the states that make(the networks' states, choice) returns, from their file or computed and put there."""
+    about = {"keys": [study.prediction_key(network) for network in networks], "choices": [list(choice) for choice in choices]}
+    about |= {"images": images.fingerprint()}
+    path = paths.predictions(study.name, name)
+    if weights.read_about(path) != about:
+        ends, predicted = [training.load_network(study, network).state_dict() for network in networks], {}
+        for start in range(0, len(choices), TOGETHER):
+            states = {choice: make(ends, choice) for choice in choices[start : start + TOGETHER]}
+            text = f"exchanges of {name}, {start + 1} to {start + len(states)} of {len(choices)}"
+            predicted |= evaluation.predict_states(study, states, images, text)
+        weights.write(path, {str(i): predicted[choice] for i, choice in enumerate(choices)}, about)
+    tensors, _ = weights.read(path)
+    return {choice: tensors[str(i)] for i, choice in enumerate(choices)}
+
+
+def numbers(study, predicted):
+    """Return the samples (resample, choice, distortion) of mean accuracies, the real ones first, and what they say: {name: (resample, choice)}.
+
+    ``recovered`` is the share of the way from the first's behaviour to the second's (see `transplant.recovered`).
+    """
+    labels = study.images("test").labels[: study.transplant_images]
+    samples = paradox.distortion_means(evaluation.resampled_accuracy(predicted, labels, real_first=True), study.conditions)
+    return samples, {"recovered": transplant.recovered(samples), "visual_intelligence": samples.mean(-1)}
+
+
+def interval(samples):
+    """Return the 95 % interval of samples (resample, ...) of which the first is the real one: (2, ...); nan where nothing is defined."""
+    samples = samples[1:].reshape(len(samples) - 1, -1)
+    bounds, defined = np.full((2, samples.shape[1]), np.nan), ~np.isnan(samples).all(0)
+    bounds[:, defined] = np.nanquantile(samples[:, defined], [0.025, 0.975], axis=0)
+    return bounds.squeeze()
+
+
 def evaluate(study, recipient, donor):
     """Return what all exchanges from donor to recipient do, and each part's share, on the study's transplant images.
 
@@ -78,23 +120,106 @@ def evaluate(study, recipient, donor):
     shares : pandas.DataFrame
         A row for each part: its Shapley share of ``recovered`` and of the change of visual intelligence, each with its bootstrap interval.
     """
-    ends = [training.load_network(study, name).state_dict() for name in (recipient, donor)]
-    images, predicted, choices = study.images("test").first(study.transplant_images), {}, subsets()
-    ordered = [(), PARTS, *choices[1:-1]]  # recipient and donor first
-    for start in range(0, len(ordered), TOGETHER):
-        states = {parts: exchange(*ends, parts) for parts in ordered[start : start + TOGETHER]}
-        predicted |= evaluation.predict_states(study, states, images, f"exchanges {start + 1} to {start + len(states)} of {len(ordered)}")
-    samples = paradox.distortion_means(evaluation.resampled_accuracy(predicted, images.labels, real_first=True), study.conditions)
-    numbers = {"recovered": transplant.recovered(samples), "visual_intelligence": samples.mean(-1)}
+    predicted = predictions(study, recipient, donor)
+    ordered, (samples, found) = list(predicted), numbers(study, predicted)
     with np.errstate(invalid="ignore"):  # a network that is as able under all distortions has no compatibility
         profiles = np.corrcoef(samples[0])
     rows = []
     for i, parts in enumerate(ordered):
-        row = {part: part in parts for part in PARTS} | {name: values[0, i] for name, values in numbers.items()}
+        row = {part: part in parts for part in PARTS} | {name: values[0, i] for name, values in found.items()}
         rows.append(row | {"with_recipient": profiles[i, 0], "with_donor": profiles[i, 1]})
     table = {part: {} for part in PARTS}
-    for name, values in numbers.items():
+    for name, values in found.items():
         for part, share in shapley(dict(zip(ordered, values.T, strict=True))).items():
-            low, high = np.nanquantile(share[1:], [0.025, 0.975])
+            low, high = interval(share)
             table[part] |= {name: share[0], f"{name}_low": low, f"{name}_high": high}
     return pd.DataFrame(rows), pd.DataFrame.from_dict(table, "index").rename_axis("part")
+
+
+def layer_statistics(study, recipient, donor):
+    """Return what the running statistics of each batch norm alone bring from donor to recipient: DataFrame (layer, recovered, low, high)."""
+    norms = [layer for layer in models.conv_layers(training.load_network(study, recipient)) if has_norm(study, layer)]
+    choices = [("none",), ("all",), *((layer,) for layer in norms)]
+
+    def make(ends, choice):
+        if choice == ("all",):
+            return {name: value.clone() for name, value in ends[1].items()}
+        return transplant.transplant(*ends, choice, ["statistics"]) if choice != ("none",) else ends[0]
+
+    images = study.images("test").first(study.transplant_images)
+    predicted = kept(study, f"{donor} into {recipient}, statistics", images, choices, make, (recipient, donor))
+    recovered = numbers(study, predicted)[1]["recovered"][:, 2:]
+    low, high = interval(recovered)
+    return pd.DataFrame({"layer": norms, "recovered": recovered[0], "low": low, "high": high})
+
+
+def has_norm(study, layer):
+    """Say whether a batch norm follows a convolution of the study's architecture."""
+    return hasattr(models.empty(study.model.architecture), models.batch_norm_name(layer))
+
+
+@torch.no_grad()
+def reestimated(study, network, like, images=10_000):
+    """Return the state of a network with no weight changed, but its batch norms' running statistics gathered anew.
+
+    On training images augmented as those of the network `like` were; the mean over batches of 100 (each batch's own mean and variance count alike).
+    """
+    model, settings = training.load_network(study, network), study.network(like)
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.num_batches_tracked, layer.momentum = torch.zeros((), dtype=torch.long), None  # the mean of all batches
+            layer.reset_running_stats()
+    source, train = data.generator(settings.seed, "statistics"), study.images("train").first(images)
+    model.train()
+    for _, pixels, _ in data.batches(train, torch.arange(len(train)), 100):
+        model(training.augment(pixels, study.data, settings, source))
+    return model.state_dict()
+
+
+def identical_kernels(study, parent, child):
+    """Return the mean accuracies (network, distortion) of the parent, of the parent with `reestimated` statistics, and of the child."""
+    again = f"{parent} re-estimated"
+    images = study.images("test").first(study.transplant_images)
+    choices = [(parent,), (child,), (again,)]
+
+    def make(ends, choice):
+        return dict(zip(choices, (*ends, None), strict=True))[choice] or reestimated(study, parent, child)
+
+    predicted = kept(study, f"{parent} re-estimated as {child}", images, choices, make, (parent, child))
+    table = evaluation.accuracy({name: predicted[name,] for name in (parent, again, child)}, images.labels, study.conditions)
+    return evaluation.mean_accuracies(table)
+
+
+def pairs(study):
+    """Return [(parent, child)] of a study."""
+    return [(network.parent, name) for name, network in study.networks.items() if network.parent]
+
+
+def over_pairs(study, name, function):
+    """Return a table of function(parent, child) for all children, with the columns parent and child; computed once."""
+
+    def compute():
+        parts = {pair: function(*pair) for pair in pairs(study)}
+        return pd.concat(parts, names=["parent", "child"]).reset_index(["parent", "child"]).reset_index(drop=True)
+
+    return tables.result(study, name, compute, study.transplant_images, PARTS)
+
+
+def exchanges(study):
+    """Return the table of all exchanges from every child to its parent; see `evaluate`."""
+    return over_pairs(study, "exchanges", lambda *pair: evaluate(study, *pair)[0])
+
+
+def shares(study):
+    """Return the table (parent, child, part, ...) of the parts' shares of every child's behaviour; see `evaluate`."""
+    return over_pairs(study, "exchange_shares", lambda *pair: evaluate(study, *pair)[1].reset_index())
+
+
+def statistics_by_layer(study):
+    """Return the table (parent, child, layer, recovered, low, high) of single layers' running statistics; see `layer_statistics`."""
+    return over_pairs(study, "layer_statistics", lambda *pair: layer_statistics(study, *pair))
+
+
+def identical(study):
+    """Return the table (parent, child, network, distortion ...) of parents with statistics gathered anew; see `identical_kernels`."""
+    return over_pairs(study, "identical_kernels", lambda *pair: identical_kernels(study, *pair).rename_axis("network").reset_index())

@@ -117,3 +117,65 @@ def shares(table, title="", ax=None):
     ax.grid(axis="y")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     return ax
+
+
+def measures(table, columns, title="", axes=None):
+    """Draw compatibility against each of several measures, a panel each, pairs marked by their relation.
+
+    `table` is one of pairs with `relation`, `compatibility` and the columns.
+    """
+    if axes is None:
+        rows = -(-len(columns) // 4)
+        axes = plt.subplots(rows, 4, figsize=(12, 2.7 * rows), sharey=True, squeeze=False)[1]
+    for ax, name in zip(axes.flat, columns, strict=False):
+        for relation, (colour, mark) in RELATIONS.items():
+            part = table[table["relation"] == relation]
+            ax.plot(part[name], part["compatibility"], linestyle="", marker=mark, color=colour, markersize=3, alpha=0.7, label=relation)
+        ax.set_title(name, fontsize=9)
+        ax.tick_params(labelsize=8)
+    for ax in axes.flat[len(columns) :]:
+        ax.axis("off")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("compatibility", fontsize=9)
+    axes.flat[0].legend(fontsize=7)
+    axes.flat[0].figure.suptitle(title)
+    return axes
+
+
+def bench(table, title="", axes=None):
+    """Draw the measure bench (`measures.score`): each measure's rank correlation with compatibility, with its interval, a panel for each kind of pairs."""
+    kinds, names = table["pairs"].unique(), list(table["measure"].unique())
+    if axes is None:
+        axes = plt.subplots(1, len(kinds), figsize=(4 * len(kinds) + 2, 0.3 * len(names) + 1.2), sharey=True, squeeze=False)[1][0]
+    for ax, kind in zip(axes, kinds, strict=True):
+        part = table[table["pairs"] == kind].set_index("measure").loc[names]
+        errors = np.clip([part["rho"] - part["low"], part["high"] - part["rho"]], 0, None)
+        sure = part["p"] < 0.05
+        ax.errorbar(part["rho"], range(len(names)), xerr=errors, fmt="none", ecolor="#999999", capsize=2, linewidth=1)
+        ax.plot(part["rho"][sure], np.flatnonzero(sure), "o", color="C0", markersize=5, label="p < .05")
+        ax.plot(part["rho"][~sure], np.flatnonzero(~sure), "o", markerfacecolor="white", color="C0", markersize=5, label="p at least .05")
+        ax.axvline(0, color="black", linewidth=0.8)
+        ax.set(title=kind, xlabel="rank correlation with compatibility", xlim=(-1, 1))
+        ax.grid(axis="x")
+    axes[0].set_yticks(range(len(names)), names, fontsize=8)
+    axes[0].invert_yaxis()
+    axes[-1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def exchange_shares(table, column="recovered", title="", ax=None):
+    """Draw each part's share of what separates child from parent (`exchange.shares`) as a matrix (child, part), with intervals in the cells."""
+    wide = {name: table.pivot_table(name, "child", "part", sort=False) for name in (column, f"{column}_low", f"{column}_high")}
+    ax = ax or plt.subplots(figsize=(1.9 * wide[column].shape[1] + 2, 0.45 * len(wide[column]) + 1.4))[1]
+    text = [
+        [f"{value:.2f} ({low:.2f} to {high:.2f})" for value, low, high in zip(*row, strict=True)]
+        for row in zip(*(w.to_numpy() for w in wide.values()), strict=True)
+    ]
+    parents = dict(zip(table["child"], table["parent"], strict=True))
+    names = [f"{child} from {parents[child]}" for child in wide[column].index]
+    size = max(1.0, float(np.nanmax(np.abs(wide[column]))))
+    sns.heatmap(wide[column], vmin=-size, vmax=size, cmap="PuOr", annot=np.array(text), fmt="", annot_kws={"size": 8}, yticklabels=names, ax=ax)
+    ax.tick_params(length=0)
+    ax.set(title=title, xlabel="", ylabel="")
+    return ax

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paradoxlib import data, exchange, models, training
+from paradoxlib import data, evaluation, exchange, models, training
 
 
 @pytest.fixture
@@ -41,10 +41,46 @@ def test_shares_of_simple_games():
     assert exchange.shapley(both, parts) == pytest.approx({"a": 0.5, "b": 0.5, "c": 0})
 
 
-def test_exchanges_of_a_study_end_at_the_donor(tiny):
+def test_exchanges_of_a_study_end_at_the_donor(tiny, monkeypatch):
     training.train_all(tiny)
     table, shares = exchange.evaluate(tiny, "A", "C")
     assert len(table) == 32 and table["recovered"].iloc[:2].tolist() == pytest.approx([0, 1])
     assert shares["recovered"].sum() == pytest.approx(1)
     gain = table["visual_intelligence"].iloc[1] - table["visual_intelligence"].iloc[0]
     assert shares["visual_intelligence"].sum() == pytest.approx(gain)
+    monkeypatch.setattr(evaluation, "predict_states", None)  # the second time nothing is evaluated
+    assert exchange.evaluate(tiny, "A", "C")[0].equals(table)
+
+
+def test_statistics_of_single_layers(tiny):
+    training.train_all(tiny)
+    table = exchange.layer_statistics(tiny, "A", "C")
+    assert len(table) == 19 and "res3a_branch1" not in set(table["layer"]) and (table["low"] <= table["high"]).all()
+    assert table["recovered"].notna().all()
+
+
+def test_statistics_gathered_anew_change_nothing_that_was_learned(tiny):
+    training.train_all(tiny)
+    old, new = training.load_network(tiny, "A").state_dict(), exchange.reestimated(tiny, "A", "B", images=48)
+    changed = {name for name in old if not torch.equal(old[name], new[name])}
+    assert changed == {name for name in old if "running" in name} and new.keys() == old.keys()
+    means = exchange.identical_kernels(tiny, "A", "B")
+    assert list(means.index) == ["A", "A re-estimated", "B"] and means.shape == (3, 3)
+
+
+def test_statistics_gathered_anew_are_those_of_the_images(tiny):
+    training.train_all(tiny)
+    model, settings = training.load_network(tiny, "A"), tiny.network("A")
+    state, train = exchange.reestimated(tiny, "A", "A", images=30), tiny.images("train").first(30)
+    seen = training.augment(train.pixels, tiny.data, settings, data.generator(settings.seed, "statistics"))
+    with torch.no_grad():
+        output = model.conv("conv1", (seen - model.mean) / model.std)
+    assert torch.allclose(state["bn_conv1.running_mean"], output.mean((0, 2, 3)), atol=1e-5)
+    assert torch.allclose(state["bn_conv1.running_var"], output.var((0, 2, 3)), rtol=1e-4)
+
+
+def test_tables_of_all_children(tiny):
+    training.train_all(tiny)
+    every, parts = exchange.exchanges(tiny), exchange.shares(tiny)
+    assert len(every) == 32 and set(parts["part"]) == set(exchange.PARTS) and (parts[["parent", "child"]] == ["A", "B"]).all().all()
+    assert len(exchange.statistics_by_layer(tiny)) == 19 and exchange.identical(tiny)["network"].tolist() == ["A", "A re-estimated", "B"]

@@ -101,3 +101,16 @@ def test_kernel_lengths_draw_every_kernel():
     table = pd.DataFrame({"of": list("aab"), "length": [1, 0, 2], "correlation": [1, np.nan, 0.9]})
     lines = plotting.kernel_lengths(table, 0.05).lines
     assert [list(line.get_xdata()) for line in lines[:3]] == [[1, 1e-6], [2], [1e-6]]
+
+
+def test_measures_their_bench_and_exchanges():
+    pairs = pd.DataFrame({"relation": ["strangers", "parent and child"] * 3, "compatibility": np.linspace(0, 1, 6), "x": range(6), "y": range(6)})
+    axes = plotting_pairs.measures(pairs, ["x", "y"])
+    assert axes.shape == (1, 4) and len(axes[0, 0].lines[0].get_xdata()) == 3
+    rows = [(name, kind, 0.3, 0.1, 0.5, p) for name, p in (("x", 0.01), ("y", 0.5)) for kind in paradox.PAIRS]
+    one, *_ = plotting_pairs.bench(pd.DataFrame(rows, columns=["measure", "pairs", "rho", "low", "high", "p"]))
+    assert [text.get_text() for text in one.get_yticklabels()] == ["x", "y"] and one.get_title() == "all pairs"
+    rows = [("N1", child, part, 0.5, 0.4, 0.6) for child in ("N2", "N3") for part in ("kernels", "dense layer")]
+    ax = plotting_pairs.exchange_shares(pd.DataFrame(rows, columns=["parent", "child", "part", "recovered", "recovered_low", "recovered_high"]))
+    assert [text.get_text() for text in ax.texts] == ["0.50 (0.40 to 0.60)"] * 4
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["N2 from N1", "N3 from N1"]
