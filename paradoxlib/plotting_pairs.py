@@ -143,7 +143,7 @@ def measures(table, columns, title="", axes=None):
 
 
 def bench(table, title="", axes=None):
-    """Draw the measure bench (`measures.score`): each measure's rank correlation with compatibility, with its interval, a panel for each kind of pairs."""
+    """Draw the measure bench (`measures.score`): each measure's rank correlation with compatibility and its interval, a panel a kind of pairs."""
     kinds, names = table["pairs"].unique(), list(table["measure"].unique())
     if axes is None:
         axes = plt.subplots(1, len(kinds), figsize=(4 * len(kinds) + 2, 0.3 * len(names) + 1.2), sharey=True, squeeze=False)[1][0]

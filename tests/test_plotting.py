@@ -109,7 +109,7 @@ def test_measures_their_bench_and_exchanges():
     assert axes.shape == (1, 4) and len(axes[0, 0].lines[0].get_xdata()) == 3
     rows = [(name, kind, 0.3, 0.1, 0.5, p) for name, p in (("x", 0.01), ("y", 0.5)) for kind in paradox.PAIRS]
     one, *_ = plotting_pairs.bench(pd.DataFrame(rows, columns=["measure", "pairs", "rho", "low", "high", "p"]))
-    assert [text.get_text() for text in one.get_yticklabels()] == ["x", "y"] and one.get_title() == "all pairs"
+    assert [text.get_text() for text in one.get_yticklabels()] == ["x", "y"] and one.get_title("left") == "all pairs"
     rows = [("N1", child, part, 0.5, 0.4, 0.6) for child in ("N2", "N3") for part in ("kernels", "dense layer")]
     ax = plotting_pairs.exchange_shares(pd.DataFrame(rows, columns=["parent", "child", "part", "recovered", "recovered_low", "recovered_high"]))
     assert [text.get_text() for text in ax.texts] == ["0.50 (0.40 to 0.60)"] * 4
