@@ -234,6 +234,18 @@ def transplants(study):
     return tables.result(study, "transplants", lambda: transplant.evaluate_plan(study, parent, child), *transplant_settings(study))
 
 
+def transplanted_layer(study):
+    """Return the layer that the paper transplants, ({weight, bias} of the parent, {weight, bias} of the child), in float16; kept in figures/."""
+    parent, child, layer = published.TRANSPLANT
+
+    def compute():
+        found = training.load_states(study, [parent, child])
+        return {f"{name}|{what}": state[f"{layer}.{what}"].half() for name, state in found.items() for what in ("weight", "bias")}, {}
+
+    tensors, _ = tables.tensors(study, layer, studies.key([study.network_key(name) for name in (parent, child)]), compute)
+    return tuple({what: tensors[f"{name}|{what}"].float() for what in ("weight", "bias")} for name in (parent, child))
+
+
 def claims(study):
     """Return the claims table: the paper's statements with published and reproduced value, interval and verdict."""
 
