@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from paradoxlib import activations, models
+from paradoxlib import activations, models, parallel
 
 
 def unbiased_hsic(k, l):  # noqa: E741 (their names in the literature)
@@ -44,9 +44,11 @@ def centred_gram(features):
     With a factor of 1 / (n (n - 3)) the scalar product of two of them is `unbiased_hsic`. The features' means are taken off before the product, so
     that large ones cost no precision.
     """
+    if features.dim() == 4 and not features.is_contiguous():  # channels last in memory: the order of features does not matter
+        features = features.movedim(1, -1)
     features = features.flatten(1)
     n = len(features)
-    features = (features - features.mean(0, dtype=torch.float64)).to(features.dtype)
+    features = features - features.mean(0)  # what the rounding of the means leaves is the same for all images, and U-centring takes it off
     gram = (features @ features.T).double()
     gram.fill_diagonal_(0)
     rows = gram.sum(1, keepdim=True) / (n - 2)
@@ -91,14 +93,18 @@ def cka_matrices(networks, images, pairs=None, layers=None, batch_size=256, pass
     wanted = dict.fromkeys(networks) if layers is None else present(networks, images, list(layers))
     sums, norms, found = dict.fromkeys(pairs, 0), dict.fromkeys(names, 0), {}
     count = sum(len(batch) for batch in batches(torch.arange(len(images)), batch_size, passes, seed))
-    with tqdm(desc=f"CKA of {len(networks)} networks", total=count, unit="image", disable=count * len(networks) < 5000) as bar:
+
+    def centred(name, batch):
+        outputs = activations.record(networks[name], batch, wanted[name])
+        return list(outputs), torch.stack([centred_gram(output) for output in outputs.values()]).flatten(1)
+
+    bar = tqdm(desc=f"CKA of {len(networks)} networks", total=count, unit="image", disable=count * len(networks) < 5000)
+    with bar, parallel.threads() as pool:
         for batch in batches(images, batch_size, passes, seed):
             grams = {}
-            for name, network in networks.items():
-                outputs = activations.record(network, batch, wanted[name])
-                found[name] = list(outputs)
-                grams[name] = torch.stack([centred_gram(output) for output in outputs.values()]).flatten(1)
-                norms[name] = norms[name] + grams[name].square().sum(1) / (len(batch) * (len(batch) - 3))
+            for name, (layers_seen, gram) in zip(names, pool.map(lambda name, batch=batch: centred(name, batch), names), strict=True):
+                found[name], grams[name] = layers_seen, gram
+                norms[name] = norms[name] + gram.square().sum(1) / (len(batch) * (len(batch) - 3))
             for a, b in pairs:
                 sums[a, b] = sums[a, b] + grams[a] @ grams[b].T / (len(batch) * (len(batch) - 3))
             bar.update(len(batch))

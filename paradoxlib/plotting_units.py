@@ -99,6 +99,7 @@ def heatmaps(panels, title="", axes=None):
         ax.set_title(name, fontsize=10)
         for axis, names in ((ax.yaxis, table.index), (ax.xaxis, table.columns)):
             kept = [i for i, layer in enumerate(names) if layer in ("conv1", "fc") or re.fullmatch(r"res\da_branch2a", layer)]
+            kept = [i for i in kept if i == 0 or i - kept[kept.index(i) - 1] > len(names) / 25]  # the others would overlap
             axis.set_ticks(kept, [names[i] for i in kept], fontsize=7)
         ax.tick_params(axis="x", rotation=90)
     axes[0].figure.colorbar(image, ax=axes, shrink=0.8, label="CKA")
@@ -107,12 +108,20 @@ def heatmaps(panels, title="", axes=None):
 
 
 def shares(table, title="", ax=None):
-    """Draw the share of variance in the first principal component (network, layer, share) over the layers, a line for each network."""
+    """Draw the share of variance in the first principal component (network, layer, share) over the layers, a line for each network.
+
+    Networks of other layers than the first's are stretched to its width, and layers are not named.
+    """
     ax = ax or plt.subplots(figsize=(9, 3.6))[1]
-    for i, (name, part) in enumerate(table.groupby("network", sort=False)):
-        ax.plot(part["layer"], part["share"], marker=".", color=f"C{i % 8}", label=name)
-    kept = [i for i, layer in enumerate(part["layer"]) if not layer.startswith(("bn", "relu"))]
-    ax.set_xticks(kept, part["layer"].iloc[kept], rotation=90, fontsize=7)
+    parts = {name: part.reset_index(drop=True) for name, part in table.groupby("network", sort=False)}
+    layers = next(iter(parts.values()))["layer"]
+    for i, (name, part) in enumerate(parts.items()):
+        ax.plot(np.linspace(0, len(layers) - 1, len(part)), part["share"], marker=".", markersize=3, color=f"C{i % 8}", label=name)
+    if all(part["layer"].equals(layers) for part in parts.values()):
+        kept = [i for i, layer in enumerate(layers) if not layer.startswith(("bn", "relu"))]
+        ax.set_xticks(kept, layers.iloc[kept], rotation=90, fontsize=7)
+    else:
+        ax.set_xticks([0, len(layers) - 1], ["input", "output"])
     ax.set(ylabel="share of the variance", ylim=(0, 1.02), title=title)
     ax.legend()
     ax.grid()

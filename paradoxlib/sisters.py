@@ -14,6 +14,7 @@ from paradoxlib import study as studies
 
 NETWORKS, IMAGES, SAMPLES, COMPONENT_IMAGES = 20, 1000, 60_000, 250
 CONDITION = ("gaussian_noise", 0.05)  # beside clean images
+DEEPER, PASSES = ("cifar10-resnet101", "cifar10-resnet152"), 2
 PATCHES = {"units": 6, "count": 9, "size": 11}  # best and worst matched units, image patches of each, pixels
 
 
@@ -199,6 +200,52 @@ def cka_layers(study):
 
     tensors, about = tables.tensors(study, "cka_layers", studies.key(study.table_key("cka_layers"), IMAGES, CONDITION, examples(study)), compute)
     return {tuple(name.split("|")): pd.DataFrame(value.double().numpy(), about["layers"], about["layers"]) for name, value in tensors.items()}
+
+
+def depths(study):
+    """Return ({study: Module}, images): the first network of a study and of the `DEEPER` ones, and test images, float 0..1."""
+    networks = {}
+    for one in [study, *(studies.load(name, **study.session.model_dump(exclude={"recompute"})) for name in DEEPER)]:
+        first = next(iter(one.networks))
+        training.train(one, first)
+        networks[one.name] = training.load_network(one, first)
+    images = study.images("test").first(IMAGES)
+    return networks, torch.cat([pixels for _, pixels, _ in data.batches(images, torch.arange(len(images)), 250)]).float() / 255
+
+
+def depth_key(study):
+    """Return what the comparison of depths depends on."""
+    firsts = [(one, next(iter(one.networks))) for one in [study, *map(studies.load, DEEPER)]]
+    return [one.network_key(name) for one, name in firsts] + [IMAGES, PASSES, COMPONENT_IMAGES]
+
+
+def cka_depths(study):
+    """Return {study: CKA of all layers (layers of this study's first network, layers of the other's)}: with itself, and with deeper ones.
+
+    On clean test images, in several passes over batches of 256.
+    """
+
+    def compute():
+        networks, images = depths(study)
+        first = next(iter(networks))
+        found = cka.cka_matrices(networks, images, [(first, name) for name in networks], passes=PASSES)
+        made = {name: torch.tensor(matrix.to_numpy(), dtype=torch.float16) for (_, name), matrix in found.items()}
+        return made, {"layers": {name: list(matrix.columns) for (_, name), matrix in found.items()}}
+
+    tensors, about = tables.tensors(study, "cka_depths", studies.key(depth_key(study)), compute)
+    layers = about["layers"]
+    return {name: pd.DataFrame(tensors[name].double().numpy(), layers[study.name], layers[name]) for name in layers}
+
+
+def depth_components(study):
+    """Return the table (network, layer, share) of `first_components` for a study's first network and deeper ones, named by their studies."""
+
+    def compute():
+        networks, images = depths(study)
+        parts = {name: cka.first_component(network, images[:COMPONENT_IMAGES]).rename("share") for name, network in networks.items()}
+        return pd.concat(parts, names=["network", "layer"]).reset_index()
+
+    return tables.result(study, "depth_components", compute, depth_key(study))
 
 
 def seen(study, images):

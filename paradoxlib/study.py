@@ -126,7 +126,7 @@ class Study(Strict):
     model: Model
     evaluation: Evaluation = Evaluation()
     transplant_images: int | None = Field(None, ge=1)
-    networks: dict[Annotated[str, Field(pattern=r"^[A-Za-z][\w \[\]&-]*$")], Network] = Field(min_length=2)
+    networks: dict[Annotated[str, Field(pattern=r"^[A-Za-z][\w \[\]&-]*$")], Network] = Field(min_length=1)
     session: Session = Session()
 
     @model_validator(mode="after")

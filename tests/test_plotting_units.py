@@ -61,3 +61,6 @@ def test_heatmaps_tick_the_stages():
 def test_shares_are_a_line_for_each_network():
     table = pd.DataFrame({"network": list("aabb"), "layer": ["conv1", "relu_1"] * 2, "share": [0.1, 0.2, 0.3, 0.4]})
     assert [list(line.get_ydata()) for line in plotting_units.shares(table).lines] == [[0.1, 0.2], [0.3, 0.4]]
+    deeper = pd.DataFrame({"network": ["c"] * 3, "layer": ["conv1", "relu_1", "fc"], "share": [0.1, 0.2, 0.3]})
+    ax = plotting_units.shares(pd.concat([table, deeper]))
+    assert list(ax.lines[2].get_xdata()) == [0, 0.5, 1] and [text.get_text() for text in ax.get_xticklabels()] == ["input", "output"]

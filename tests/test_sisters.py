@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import TINY
 
 from paradoxlib import paths, sisters, training, units, weights
 
@@ -87,3 +88,15 @@ def test_cka_of_a_network_with_itself_and_of_relatives(study, monkeypatch):
 def test_cka_of_the_same_layer_is_near_0_by_chance(study):
     means = sisters.cka_pairs(study).query("condition == 'clean'").groupby("relation")["cka"].mean()
     assert means["parent and child"] > 0.9 > means["strangers"] > means["chance"] and abs(means["chance"]) < means["strangers"] / 2
+
+
+def test_depths_are_compared_with_the_first(study, monkeypatch, home):
+    (home / "deeper.yaml").write_text(TINY.replace("name: tiny", "name: deeper").replace("A: {seed: 1}", "A: {seed: 9}"))
+    monkeypatch.setattr(sisters, "DEEPER", (str(home / "deeper.yaml"),))
+    depths = sisters.cka_depths(study)
+    assert list(depths) == ["tiny", "deeper"] and depths["tiny"].shape == depths["deeper"].shape
+    assert np.allclose(np.diag(depths["tiny"]), 1, atol=1e-2) and np.diag(depths["deeper"]).mean() < 0.99
+    parts = sisters.depth_components(study)
+    assert list(parts["network"].unique()) == ["tiny", "deeper"] and parts["share"].between(0, 1 + 1e-12).all()
+    monkeypatch.setattr(sisters, "depths", None)
+    assert sisters.cka_depths(study)["deeper"].equals(depths["deeper"])

@@ -27,7 +27,17 @@ def test_sizes(name, networks, founders, pairs):
 
 
 def test_all_studies_are_there():
-    assert studies.names() == ["cifar10", "cifar10-20", "cifar10-batch64", "cifar10-rates", "cifar10-resnet50", "demo", "imagenet"]
+    assert studies.names() == [
+        "cifar10",
+        "cifar10-20",
+        "cifar10-batch64",
+        "cifar10-rates",
+        "cifar10-resnet101",
+        "cifar10-resnet152",
+        "cifar10-resnet50",
+        "demo",
+        "imagenet",
+    ]
 
 
 def test_the_twenty_have_the_families_of_figure_7():
