@@ -59,9 +59,8 @@ def main():
     rates = race.race({"torch_cka, one pair": peer, "paradoxlib, one pair": ours, f"paradoxlib, all pairs of {NETWORKS}": all_pairs}, 3)
     race.report(f"CKA of {len(layers)} x {len(layers)} layers of ResNet20s, {IMAGES} images", rates, "torch_cka, one pair", "pairs")
     right, mine = exact(), torch.tensor(results["ours"].to_numpy())
-    print(
-        f"\nLargest error against the formula in float64: ours {(mine - right).abs().max():.1e}, the peer's {(results['peer'] - right).abs().max():.1e}"
-    )
+    errors = [(found - right).abs().max() for found in (mine, results["peer"])]
+    print(f"\nLargest error against the formula in float64: ours {errors[0]:.1e}, the peer's {errors[1]:.1e}")
     print("\n| all layers of | seconds |\n| --- | ---: |")
     first = build(DEEP[0], 0)
     for name in DEEP:

@@ -144,3 +144,17 @@ def first_component(model, images, layers=None):
         values = torch.linalg.eigvalsh(features @ features.T)
         shares[name] = (values[-1] / values.sum()).item()
     return pd.Series(shares, name="first_component")
+
+
+@torch.inference_mode()
+def dominant_images(model, images, layers=None, share=0.02):
+    """Return how much of each layer's variance over images lies in the few that are furthest from the mean: Series, `share`..1.
+
+    `share` is how many of the images are counted, at least one; where all are as far its own value comes out.
+    """
+    count, shares = max(1, round(share * len(images))), {}
+    for name, output in activations.record(model, images, layers).items():
+        features = output.flatten(1).double()
+        far = (features - features.mean(0)).square().sum(1)
+        shares[name] = (far.topk(count).values.sum() / far.sum()).item()
+    return pd.Series(shares, name="dominant_images")

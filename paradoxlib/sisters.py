@@ -238,14 +238,19 @@ def cka_depths(study):
 
 
 def depth_components(study):
-    """Return the table (network, layer, share) of `first_components` for a study's first network and deeper ones, named by their studies."""
+    """Return the table (network, layer, share, dominant) of a study's first network and deeper ones, named by their studies.
+
+    `share` is that of `first_components`, `dominant` that of the 2 % of the images that are furthest from the mean (`cka.dominant_images`).
+    """
 
     def compute():
         networks, images = depths(study)
-        parts = {name: cka.first_component(network, images[:COMPONENT_IMAGES]).rename("share") for name, network in networks.items()}
+        some, parts = images[:COMPONENT_IMAGES], {}
+        for name, network in networks.items():
+            parts[name] = pd.DataFrame({"share": cka.first_component(network, some), "dominant": cka.dominant_images(network, some)})
         return pd.concat(parts, names=["network", "layer"]).reset_index()
 
-    return tables.result(study, "depth_components", compute, depth_key(study))
+    return tables.result(study, "depth_components", compute, depth_key(study), "dominant")
 
 
 def seen(study, images):

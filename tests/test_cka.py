@@ -123,3 +123,16 @@ def test_the_first_component_explains_what_pca_says(networks, images):
     flat = activations.record(networks["a"], images, ["fc"])["fc"].double()
     singular = torch.linalg.svdvals(flat - flat.mean(0)) ** 2
     assert shares["fc"] == pytest.approx((singular[0] / singular.sum()).item()) and list(shares.index) == ["relu_3", "fc"]
+
+
+def test_an_image_unlike_all_others_dominates():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3, 2))
+    images = torch.rand(50, 3, 1, 1, generator=torch.Generator().manual_seed(0))
+    assert cka.dominant_images(model, images)["1"] < 0.2
+    images[7] = 1000
+    assert cka.dominant_images(model, images)["1"] > 0.97
+
+
+def test_a_layer_that_none_of_the_networks_has_is_refused(networks, images):
+    with pytest.raises(ValueError, match="unknown layer 'relu_33': did you mean 'relu_3'"):
+        cka.cka_matrices(networks, images, layers=["relu_3", "relu_33"])
