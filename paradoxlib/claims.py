@@ -125,11 +125,11 @@ def claims(pairs, samples, conditions, correlation, comparable, architecture="re
     ours, theirs = pair_facts(pairs), pair_facts(published_pairs(architecture))
     score = accuracy_facts(samples, conditions)
     (clean_low, clean_high), (vi_low, vi_high) = (published.text_range(what, architecture) for what in ("clean_accuracy", "visual_intelligence"))
-    first = architecture == "resnet20"
-    section, numbers = "3.1" if first else "3.2", {shows: published.figure(architecture, shows) for shows in published.FIGURES["resnet20"]}
+    experiment = published.experiment(architecture)
+    section, numbers = {"resnet20": "3.1", "resnet50": "3.2"}[experiment], published.FIGURES[experiment]
     printed = paradox.correlation(*(published.matrix(numbers[shows]) for shows in ("compatibility", "similarity")))
     bars, similar, different = (f"{section}, Figure {numbers[shows][3:]}" for shows in ("bars", "similarity", "difference"))
-    alike, yellow, red, apart = EXAMPLES["resnet20" if first else "resnet50"]
+    alike, yellow, red, apart = EXAMPLES[experiment]
     rows = [
         ("Spread of visual intelligence over spread of clean accuracy: distortions separate networks",
          section, "03_evaluate_under_distortions", (vi_high - vi_low) / (clean_high - clean_low), score["spread"], (1, math.inf)),

@@ -14,7 +14,6 @@ import torch
 from paradoxlib import data, evaluation, models, paradox, paths, tables, training, transplant, weights
 
 PARTS = ("kernels", "biases", "scale and shift", "running statistics", "dense layer")
-TOGETHER = 8  # exchanges that are in memory at once
 
 
 def part_of(state):
@@ -81,11 +80,8 @@ def kept(study, name, images, choices, make, networks):
     about |= {"images": images.fingerprint()}
     path = paths.predictions(study.name, name)
     if weights.read_about(path) != about:
-        ends, predicted = [training.load_network(study, network).state_dict() for network in networks], {}
-        for start in range(0, len(choices), TOGETHER):
-            states = {choice: make(ends, choice) for choice in choices[start : start + TOGETHER]}
-            text = f"exchanges of {name}, {start + 1} to {start + len(states)} of {len(choices)}"
-            predicted |= evaluation.predict_states(study, states, images, text)
+        ends = [training.load_network(study, network).state_dict() for network in networks]
+        predicted = transplant.predictions(study, choices, lambda choice: make(ends, choice), images, f"exchanges of {name},")
         weights.write(path, {str(i): predicted[choice] for i, choice in enumerate(choices)}, about)
     tensors, _ = weights.read(path)
     return {choice: tensors[str(i)] for i, choice in enumerate(choices)}
@@ -183,7 +179,7 @@ def identical_kernels(study, parent, child):
     choices = [(parent,), (child,), (again,)]
 
     def make(ends, choice):
-        return dict(zip(choices, (*ends, None), strict=True))[choice] or reestimated(study, parent, child)
+        return reestimated(study, parent, child) if choice == (again,) else ends[choices.index(choice)]
 
     predicted = kept(study, f"{parent} re-estimated as {child}", images, choices, make, (parent, child))
     table = evaluation.accuracy({name: predicted[name,] for name in (parent, again, child)}, images.labels, study.conditions)

@@ -101,7 +101,12 @@ def matched_activations(study):
 
 def of_pairs(table, column):
     """Return the matrix (network, network) of the means over layers of a column of a table of pairs (a, b, relation, layer)."""
-    means = table[table["relation"] != "chance"].groupby(["a", "b"], sort=False)[column].mean()
+    return matrix_of(table[table["relation"] != "chance"], column)
+
+
+def matrix_of(table, column):
+    """Return the matrix (network, network) of a column of a table of pairs (a, b), the mean where a pair has several rows; nan on the diagonal."""
+    means = table.groupby(["a", "b"], sort=False)[column].mean()
     names = list(dict.fromkeys(name for pair in means.index for name in pair))
     matrix = pd.DataFrame(np.nan, names, names)
     for (a, b), value in means.items():
@@ -168,11 +173,6 @@ def values(study):
         return found
 
     return tables.result(study, "measures", compute, list(MEASURES), sisters.NETWORKS, sisters.IMAGES)
-
-
-def matrix_of(table, column):
-    """Return a column of a table of pairs (a, b) as a matrix (network, network), nan on the diagonal."""
-    return of_pairs(table.assign(relation=""), column)
 
 
 def halves(study, names):

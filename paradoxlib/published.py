@@ -45,14 +45,19 @@ def matrix(figure):
     return pd.read_csv(paths.PUBLISHED / f"{figure}.csv", index_col=0)
 
 
+def experiment(architecture):
+    """Return the architecture of the paper's experiment that a study of an architecture is compared with: ResNet50's for the deeper ones, too."""
+    return "resnet20" if architecture == "resnet20" else "resnet50"
+
+
 def figure(architecture, shows):
-    """Return which figure shows the bars, compatibility, similarity or difference of an architecture (resnet50's for the deeper ones)."""
-    return FIGURES["resnet20" if architecture == "resnet20" else "resnet50"][shows]
+    """Return which figure shows the bars, compatibility, similarity or difference of an architecture's experiment."""
+    return FIGURES[experiment(architecture)][shows]
 
 
 def text_range(what, architecture):
     """Return (lowest, highest) of ``clean_accuracy`` or ``visual_intelligence`` as the text states them for an architecture's experiment."""
-    return TEXT[what + ("" if architecture == "resnet20" else "_resnet50")][0]
+    return TEXT[what + {"resnet20": "", "resnet50": "_resnet50"}[experiment(architecture)]][0]
 
 
 def families(similarity, threshold=0.985):

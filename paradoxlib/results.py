@@ -23,13 +23,13 @@ def examples(study):
         labels = images["test"].labels
         chosen = [(labels == c).nonzero()[: EXAMPLES["each"], 0] for c in range(min(EXAMPLES["classes"], len(images["test"].classes)))]
         order = {"train": torch.arange(EXAMPLES["train"]), "test": torch.cat(chosen)}
-        chosen_tensors = {}
+        made = {}
         for split, part in images.items():
             batches = list(data.batches(part, order[split], 1))
-            chosen_tensors |= {split: torch.cat([pixels for _, pixels, _ in batches]), f"{split}_labels": torch.cat([label for *_, label in batches])}
+            made |= {split: torch.cat([pixels for _, pixels, _ in batches]), f"{split}_labels": torch.cat([label for *_, label in batches])}
         source = {split: part.source for split, part in images.items()}
         counts = {split: len(part) for split, part in images.items()}
-        return chosen_tensors, {"classes": images["test"].classes, "source": source, "counts": counts}
+        return made, {"classes": images["test"].classes, "source": source, "counts": counts}
 
     tensors, about = tables.tensors(study, "examples", studies.key(study.data.model_dump()), compute)
     kept = {split: (tensors[split], tensors[f"{split}_labels"], tuple(about["classes"])) for split in ("train", "test")}

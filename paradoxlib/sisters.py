@@ -32,9 +32,13 @@ class OtherImages(torch.nn.Module):
 def shown(study):
     """Return ({network: Module}, images): the examples and the networks of the first families, 20 at most, and 1,000 test images, float 0..1."""
     training.train_all(study)
+    return {name: training.load_network(study, name) for name in shown_names(study)}, pictures(study)
+
+
+def pictures(study):
+    """Return the study's first 1,000 test images, float 0..1."""
     images = study.images("test").first(IMAGES)
-    pixels = torch.cat([pixels for _, pixels, _ in data.batches(images, torch.arange(len(images)), 250)])
-    return {name: training.load_network(study, name) for name in shown_names(study)}, pixels.float() / 255
+    return torch.cat([pixels for _, pixels, _ in data.batches(images, torch.arange(len(images)), 250)]).float() / 255
 
 
 def shown_names(study):
@@ -209,8 +213,7 @@ def depths(study):
         first = next(iter(one.networks))
         training.train(one, first)
         networks[one.name] = training.load_network(one, first)
-    images = study.images("test").first(IMAGES)
-    return networks, torch.cat([pixels for _, pixels, _ in data.batches(images, torch.arange(len(images)), 250)]).float() / 255
+    return networks, pictures(study)
 
 
 def depth_key(study):

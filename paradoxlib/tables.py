@@ -49,10 +49,15 @@ def result(study, name, compute, *what):
     if table is None:
         write(computed, compute(), key)
         table = read(computed)
+    show(computed, published)
+    return table
+
+
+def show(computed, published):
+    """Copy what was computed to figures/, where it is not there as it is."""
     if not published.is_file() or published.read_bytes() != computed.read_bytes():
         with paths.atomic(published) as temporary:
             shutil.copy(computed, temporary)
-    return table
 
 
 def tensors(study, name, key, compute):
@@ -66,9 +71,8 @@ def tensors(study, name, key, compute):
     else:
         path, (made, about) = computed, compute()
         weights.write(path, made, about | {"key": key})
-    if path == computed and not (published.is_file() and published.read_bytes() == computed.read_bytes()):
-        with paths.atomic(published) as temporary:
-            shutil.copy(computed, temporary)
+    if path == computed:
+        show(computed, published)
     return weights.read(path, finite=False)
 
 

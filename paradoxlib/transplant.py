@@ -103,6 +103,16 @@ def recovered(means):
     return ((means - start) * way).sum(-1) / np.where(length > 0, length, np.nan)
 
 
+def predictions(study, choices, make, images, text):
+    """Return {choice: predictions} of the states that make(choice) returns, `TOGETHER` of them in memory at once."""
+    predicted = {}
+    for start in range(0, len(choices), TOGETHER):
+        states = {choice: make(choice) for choice in choices[start : start + TOGETHER]}
+        where = f"{text} {start + 1} to {start + len(states)} of {len(choices)}"
+        predicted |= evaluation.predict_states(study, states, images, where)
+    return predicted
+
+
 def evaluate_plan(study, recipient, donor):
     """Return what each transplant of `plan` from donor to recipient does, evaluated on the study's transplant images.
 
@@ -115,12 +125,10 @@ def evaluate_plan(study, recipient, donor):
     """
     ends = [training.load_network(study, name).state_dict() for name in (recipient, donor)]
     choices = {recipient: ([], PARTS), donor: ([*models.convolutions(ends[0]), "fc"], PARTS), **plan(ends[0])}
-    images, predicted, names = study.images("test").first(study.transplant_images), {}, list(choices)
-    for start in range(0, len(names), TOGETHER):
-        group = names[start : start + TOGETHER]
-        states = {name: transplant(*ends, *choices[name]) if choices[name][0] else ends[0] for name in group}
-        text = f"transplants {start + 1} to {start + len(group)} of {len(names)}"
-        predicted |= evaluation.predict_states(study, states, images, text)
+    images = study.images("test").first(study.transplant_images)
+    predicted = predictions(
+        study, list(choices), lambda name: transplant(*ends, *choices[name]) if choices[name][0] else ends[0], images, "transplants"
+    )
     means = evaluation.mean_accuracies(evaluation.accuracy(predicted, images.labels, study.conditions))
     samples = paradox.distortion_means(evaluation.resampled_accuracy(predicted, images.labels, real_first=True), study.conditions)
     vi = samples.mean(-1)
