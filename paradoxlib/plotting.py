@@ -173,7 +173,7 @@ def layer_profiles(table, main, title="", axes=None):
     layers = table.loc[table["network"] == main, "layer"]
     axes[1].set_xticks(range(len(layers)), layers, rotation=90, fontsize=8 if len(layers) < 30 else 6)
     axes[0].plot([], [], color="#999999", linewidth=0.8, label="other children")
-    axes[0].legend(loc="upper left", fontsize=8)
+    axes[0].legend(loc="lower right", fontsize=8)
     axes[0].figure.suptitle(title)
     return axes
 
@@ -245,12 +245,12 @@ def cumulative(table, layers, title="", axes=None):
     return axes
 
 
-def changes(frame, title="", ax=None):
-    """Draw changes of accuracy (transplant, distortion), in points of 1, as a table of colours."""
+def changes(frame, title="", ax=None, what="change of accuracy"):
+    """Draw changes (rows, columns), in points of 1, as a table of colours: of accuracy, transplants by distortions."""
     ax = ax or plt.subplots(figsize=(8, 0.28 * len(frame) + 1.5))[1]
     size = max(0.05, float(np.nanmax(np.abs(frame))))
     text = frame.map(lambda value: ".00" if abs(value) < 0.005 else f"{value:+.2f}".replace("0.", "."))
-    bar = {"label": "change of accuracy", "shrink": 0.6}
+    bar = {"label": what, "shrink": 0.6}
     sns.heatmap(frame.rename(columns=label), vmin=-size, vmax=size, cmap="PuOr", annot=text, fmt="", annot_kws={"size": 7}, cbar_kws=bar, ax=ax)
     ax.tick_params(length=0)
     ax.set(title=title, xlabel="", ylabel="")
