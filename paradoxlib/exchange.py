@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from paradoxlib import data, evaluation, models, paradox, paths, tables, training, transplant, weights
+from paradoxlib import data, evaluation, models, paradox, paths, sisters, tables, training, transplant, weights
 
 PARTS = ("kernels", "biases", "scale and shift", "running statistics", "dense layer")
 
@@ -67,15 +67,25 @@ def shapley(values, parts=PARTS):
     return shares
 
 
+def count(study):
+    """Return on how many test images exchanges are evaluated; None: on all."""
+    return study.exchange_images or study.transplant_images
+
+
+def pictures(study):
+    """Return the test images that exchanges are evaluated on."""
+    return study.images("test").first(count(study))
+
+
 def predictions(study, recipient, donor):
     """Return {subset of the parts: int16 tensor (condition, image)} of all exchanges, recipient and donor first; kept in a file, as networks' are."""
-    images = study.images("test").first(study.transplant_images)
     ordered = [(), PARTS, *subsets()[1:-1]]
-    return kept(study, f"{donor} into {recipient}", images, ordered, lambda ends, parts: exchange(*ends, parts), (recipient, donor))
+    return kept(study, f"{donor} into {recipient}", ordered, lambda ends, parts: exchange(*ends, parts), (recipient, donor))
 
 
-def kept(study, name, images, choices, make, networks):
+def kept(study, name, choices, make, networks):
     """Return {choice: predictions} of the states that make(the networks' states, choice) returns, from their file or computed and put there."""
+    images = pictures(study)
     about = {"keys": [study.prediction_key(network) for network in networks], "choices": [list(choice) for choice in choices]}
     about |= {"images": images.fingerprint()}
     path = paths.predictions(study.name, name)
@@ -92,8 +102,8 @@ def numbers(study, predicted):
 
     ``recovered`` is the share of the way from the first's behaviour to the second's (see `transplant.recovered`).
     """
-    labels = study.images("test").labels[: study.transplant_images]
-    samples = paradox.distortion_means(evaluation.resampled_accuracy(predicted, labels, real_first=True), study.conditions)
+    samples = evaluation.resampled_accuracy(predicted, pictures(study).labels, real_first=True)
+    samples = paradox.distortion_means(samples, study.conditions)
     return samples, {"recovered": transplant.recovered(samples), "visual_intelligence": samples.mean(-1)}
 
 
@@ -106,7 +116,7 @@ def interval(samples):
 
 
 def evaluate(study, recipient, donor):
-    """Return what all exchanges from donor to recipient do, and each part's share, on the study's transplant images.
+    """Return what all exchanges from donor to recipient do, and each part's share, on `pictures`.
 
     Returns
     -------
@@ -142,8 +152,7 @@ def layer_statistics(study, recipient, donor):
             return {name: value.clone() for name, value in ends[1].items()}
         return transplant.transplant(*ends, choice, ["statistics"]) if choice != ("none",) else ends[0]
 
-    images = study.images("test").first(study.transplant_images)
-    predicted = kept(study, f"{donor} into {recipient}, statistics", images, choices, make, (recipient, donor))
+    predicted = kept(study, f"{donor} into {recipient}, statistics", choices, make, (recipient, donor))
     recovered = numbers(study, predicted)[1]["recovered"][:, 2:]
     low, high = interval(recovered)
     return pd.DataFrame({"layer": norms, "recovered": recovered[0], "low": low, "high": high})
@@ -173,22 +182,67 @@ def reestimated(study, network, like, images=10_000):
 
 
 def identical_kernels(study, parent, child):
-    """Return the mean accuracies (network, distortion) of the parent, of the parent with `reestimated` statistics, and of the child."""
-    again = f"{parent} re-estimated"
-    images = study.images("test").first(study.transplant_images)
-    choices = [(parent,), (child,), (again,)]
+    """Return how the parent, the parent with `reestimated` statistics and the child behave.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each of the three: the mean accuracy under each distortion, and its compatibility with each (``with parent``, ``with child``)
+        with the bootstrap interval, ``... low`` and ``... high``.
+    """
+    names = (parent, f"{parent} re-estimated", child)
+    choices = [(names[0],), (names[2],), (names[1],)]
 
     def make(ends, choice):
-        return reestimated(study, parent, child) if choice == (again,) else ends[choices.index(choice)]
+        return ends[choices.index(choice)] if choice != choices[2] else reestimated(study, parent, child)
 
-    predicted = kept(study, f"{parent} re-estimated as {child}", images, choices, make, (parent, child))
-    table = evaluation.accuracy({name: predicted[name,] for name in (parent, again, child)}, images.labels, study.conditions)
-    return evaluation.mean_accuracies(table)
+    kept_ones = kept(study, f"{parent} re-estimated as {child}", choices, make, (parent, child))
+    means, compatibility, bounds = behaviour(study, {name: kept_ones[name,] for name in names})
+    for i, who in ((0, "parent"), (2, "child")):
+        means[f"with {who}"], means[f"with {who} low"], means[f"with {who} high"] = compatibility[i], *bounds[:, i]
+    return means
+
+
+def behaviour(study, predicted):
+    """Return the mean accuracies (network, distortion), compatibilities (network, network) and their bounds (2, network, network) of predictions."""
+    labels = pictures(study).labels
+    table = evaluation.accuracy(predicted, labels, study.conditions)
+    bounds = paradox.compatibility_intervals(evaluation.resampled_accuracy(predicted, labels), study.conditions)
+    return evaluation.mean_accuracies(table), paradox.compatibility(table).to_numpy(), bounds
+
+
+def statistics_alone(study):
+    """Return the table of all pairs within families, twice: the trained networks, and their parent with each one's running statistics.
+
+    In the second all kernels are the parent's, bit by bit: what sets two of them apart is the statistics alone.
+
+    Returns
+    -------
+    pandas.DataFrame
+        a, b (networks), ``trained`` and ``identical``, their compatibility, each with its bootstrap interval ``_low`` to ``_high``.
+    """
+
+    def compute():
+        found = {}
+        for parent, child in pairs(study):
+            predicted = predictions(study, parent, child)
+            trained, identical = found.setdefault(parent, ({parent: predicted[()]}, {parent: predicted[()]}))
+            trained[child], identical[child] = predicted[PARTS], predicted["running statistics",]
+        rows = []
+        for both in found.values():
+            (_, trained, bounds), (_, identical, limits) = (behaviour(study, one) for one in both)
+            names = list(both[0])
+            for i, j in combinations(range(len(names)), 2):
+                rows.append((names[i], names[j], trained[i, j], *bounds[:, i, j], identical[i, j], *limits[:, i, j]))
+        return pd.DataFrame(rows, columns=["a", "b", *(name + end for name in ("trained", "identical") for end in ("", "_low", "_high"))])
+
+    return tables.result(study, "statistics_alone", compute, count(study), sisters.NETWORKS)
 
 
 def pairs(study):
-    """Return [(parent, child)] of a study."""
-    return [(network.parent, name) for name, network in study.networks.items() if network.parent]
+    """Return [(parent, child)] of the networks of a study that are compared (`sisters.shown_names`)."""
+    shown = sisters.shown_names(study)
+    return [(network.parent, name) for name, network in study.networks.items() if network.parent and name in shown]
 
 
 def over_pairs(study, name, function):
@@ -198,7 +252,7 @@ def over_pairs(study, name, function):
         parts = {pair: function(*pair) for pair in pairs(study)}
         return pd.concat(parts, names=["parent", "child"]).reset_index(["parent", "child"]).reset_index(drop=True)
 
-    return tables.result(study, name, compute, study.transplant_images, PARTS)
+    return tables.result(study, name, compute, count(study), PARTS, sisters.NETWORKS)
 
 
 def exchanges(study):

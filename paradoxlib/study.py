@@ -118,7 +118,7 @@ class Session(Strict):
 
 
 class Study(Strict):
-    """A checked study (see `load`); transplanted networks are evaluated on `transplant_images` test images, all where not given."""
+    """A checked study (see `load`); transplants are evaluated on `transplant_images` test images (all), exchanges on `exchange_images` (as many)."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
@@ -126,6 +126,7 @@ class Study(Strict):
     model: Model
     evaluation: Evaluation = Evaluation()
     transplant_images: int | None = Field(None, ge=1)
+    exchange_images: int | None = Field(None, ge=1)
     networks: dict[Annotated[str, Field(pattern=r"^[A-Za-z][\w \[\]&-]*$")], Network] = Field(min_length=1)
     session: Session = Session()
 
@@ -274,8 +275,7 @@ def merged(networks, defaults, fine_tuning):
         if not isinstance(own, dict):
             raise ValueError(f"networks.{name}: a network is a mapping of settings")
         if name not in complete:
-            parent = own.get("parent")
-            if not isinstance(parent, str | None):
+            if not isinstance(parent := own.get("parent"), str | None):
                 raise ValueError(f"networks.{name}.parent: the name of a network is needed")
             start = defaults
             if parent is not None:

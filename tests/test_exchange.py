@@ -65,7 +65,19 @@ def test_statistics_gathered_anew_change_nothing_that_was_learned(tiny):
     changed = {name for name in old if not torch.equal(old[name], new[name])}
     assert changed == {name for name in old if "running" in name} and new.keys() == old.keys()
     means = exchange.identical_kernels(tiny, "A", "B")
-    assert list(means.index) == ["A", "A re-estimated", "B"] and means.shape == (3, 3)
+    assert list(means.index) == ["A", "A re-estimated", "B"] and means.shape == (3, 9)
+
+
+def test_behaviour_of_predictions(tiny, monkeypatch):
+    n = 2000  # images, all of one class, right more or less often by condition
+    monkeypatch.setattr(exchange, "pictures", lambda study: type("Images", (), {"labels": torch.zeros(n, dtype=torch.int64)}))
+    source, often = torch.Generator().manual_seed(0), torch.linspace(0.2, 0.8, len(tiny.conditions))[:, None]
+    predicted = {
+        name: (torch.rand(len(often), n, generator=source) > p).to(torch.int16) for name, p in (("a", often), ("b", often), ("c", 1 - often))
+    }
+    means, compatibility, bounds = exchange.behaviour(tiny, predicted)
+    assert means.shape == (3, 3) and compatibility[0, 1] > 0.98 and compatibility[0, 2] < -0.98
+    assert bounds[0, 0, 1] <= compatibility[0, 1] <= bounds[1, 0, 1]
 
 
 def test_statistics_gathered_anew_are_those_of_the_images(tiny):
@@ -83,4 +95,8 @@ def test_tables_of_all_children(tiny):
     training.train_all(tiny)
     every, parts = exchange.exchanges(tiny), exchange.shares(tiny)
     assert len(every) == 32 and set(parts["part"]) == set(exchange.PARTS) and (parts[["parent", "child"]] == ["A", "B"]).all().all()
+    alone = exchange.statistics_alone(tiny)
+    assert alone[["a", "b"]].to_numpy().tolist() == [["A", "B"]] and alone["trained"].tolist() == pytest.approx(
+        every["with_recipient"].iloc[1:2].tolist(), nan_ok=True
+    )
     assert len(exchange.statistics_by_layer(tiny)) == 19 and exchange.identical(tiny)["network"].tolist() == ["A", "A re-estimated", "B"]
