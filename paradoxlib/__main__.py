@@ -79,13 +79,14 @@ def compare(a: str, b: str, alignment: str = "paper"):
 @app.command()
 def measures(study: str, data_root: Annotated[str, typer.Option(help="folder of the data sets; else $PARADOX_DATA, else data/")] = ""):
     """How well does each measure of likeness go with how alike networks behave? Spearman's rho with compatibility, over kinds of pairs."""
-    from paradoxlib import measures as bench
+    from paradoxlib import measure_bench
 
-    table = bench.bench(studies.load(study, data_root))
-    typer.echo(f"{'':37}" + "".join(f"{kind:>34}" for kind in table["pairs"].unique()) + "  needs")
+    table = measure_bench.bench(studies.load(study, data_root))
+    typer.echo(f"{'':37}" + "".join(f"{kind:>34}" for kind in table["pairs"].unique()) + "   chance  seconds  needs")
     for name, rows in table.groupby("measure", sort=False):
         cells = [f"{row.rho:.2f} ({row.low:.2f} to {row.high:.2f}), p {row.p:.4f}" for row in rows.itertuples()]
-        typer.echo(f"{name:37}" + "".join(f"{cell:>34}" for cell in cells) + f"  {rows['needs'].iloc[0]}")
+        first = rows.iloc[0]
+        typer.echo(f"{name:37}" + "".join(f"{cell:>34}" for cell in cells) + f"  {first['chance']:7.3f}  {first['seconds']:7.3f}  {first['needs']}")
 
 
 def main(arguments=None):

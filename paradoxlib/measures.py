@@ -1,9 +1,10 @@
-"""The measure bench: which measure of two networks' likeness goes with how alike they behave?
+"""Measures of two networks' likeness, of their weights, of what they compute and of what they say.
 
-A measure is a function of two networks, and of images where it needs them, that is higher the more alike they are; `pairwise` makes a matrix of it.
-Those of `MEASURES` take a study and return the matrix (network, network). `bench` sets them side by side.
+A measure is a function of two networks, and of images where it needs them, that is higher the more alike they are; `pairwise` makes the matrix of
+all pairs. `MEASURES` holds those that `measure_bench` sets side by side.
 """
 
+from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -11,14 +12,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from paradoxlib import distortions, evaluation, kernels, models, paradox, permutations, results, sisters, tables
+from paradoxlib import cka, data, distortions, evaluation, kernels, models, permutations, results, sisters, training, units
 
 
 class Measure(NamedTuple):
-    """A measure: what it needs (``weights``, ``images``, and ``labels`` for those that know the right answer), and matrix(study)."""
+    """A measure: what it needs, how it compares two networks, and what it says of unrelated ones.
+
+    ``needs``: ``weights``, ``images``, and ``labels`` where it knows the right answer. ``pair(a, b, study)`` takes two networks (Modules),
+    ``chance(study)`` returns what unrelated networks score, nan where that is unknown, and ``matrix(study)`` all pairs, where that has a faster way.
+    """
 
     needs: str
-    matrix: object
+    pair: object
+    chance: object
+    matrix: object = None
 
 
 def pairwise(function, networks):
@@ -28,12 +35,6 @@ def pairwise(function, networks):
     for a, b in combinations(names, 2):
         table.loc[a, b] = table.loc[b, a] = function(networks[a], networks[b])
     return table
-
-
-def states(study):
-    """Return {network: state dict} of the networks that are compared."""
-    every = results.states(study)
-    return {name: every[name] for name in sisters.shown_names(study)}
 
 
 def cosine(a, b):
@@ -66,42 +67,71 @@ def statistics(a, b):
     return -float(np.mean(found))
 
 
-def above_chance(study):
+@cache
+def chance_by_layer(architecture):
+    """Return the chance level of the kernel correlation by the paper's alignment, layer by layer."""
+    shapes = {name: layer.weight.shape for name, layer in models.conv_layers(models.empty(architecture)).items()}
+    return pd.Series(kernels.chance_of_shapes(shapes))
+
+
+def above_chance(a, b, study):
     """Return the kernel correlation by the paper's alignment above chance, layer by layer: 0 what random kernels score, 1 the same kernels."""
-    shapes = {name: layer.weight.shape for name, layer in models.conv_layers(models.empty(study.model.architecture)).items()}
-    chance = pd.Series(kernels.chance_of_shapes(shapes))
-
-    def function(a, b):
-        mean = pd.Series({name: layer.mean for name, layer in kernels.layer_similarity(a, b).items()})
-        return float(((mean - chance) / (1 - chance)).mean())
-
-    return pairwise(function, states(study))
+    mean = pd.Series({name: layer.mean for name, layer in kernels.layer_similarity(a.state_dict(), b.state_dict()).items()})
+    chance = chance_by_layer(study.model.architecture)
+    return float(((mean - chance) / (1 - chance)).mean())
 
 
-def matched_weights(study):
+def matched_weights(a, b, study):
     """Return the kernel correlation, index to index, after the second network's units were permuted to match the first's by weight."""
-    architecture = study.model.architecture
-
-    def function(a, b):
-        return kernels.similarity(a, permutations.apply(b, permutations.match_weights(a, b, architecture), architecture), "none")
-
-    return pairwise(function, states(study))
+    ours, theirs, architecture = a.state_dict(), b.state_dict(), study.model.architecture
+    return kernels.similarity(ours, permutations.apply(theirs, permutations.match_weights(ours, theirs, architecture), architecture), "none")
 
 
-def matched_activations(study):
+def matched_activations(a, b, study):
     """Return the kernel correlation, index to index, after the second network's units were permuted to match the first's by activation."""
-    architecture, (networks, images) = study.model.architecture, sisters.shown(study)
+    architecture = study.model.architecture
+    orders = permutations.match_activations(a, b, architecture, sisters.pictures(study)[:200])
+    return kernels.similarity(a.state_dict(), permutations.apply(b.state_dict(), orders, architecture), "none")
+
+
+def matched_units(a, b, study):
+    """Return the mean over layers of the correlation of units matched one to one (Li et al. 2015)."""
+    images = sisters.pictures(study)
+    where = sisters.places(a, images[:1])
+    found = units.correlations({"a": a, "b": b}, images, list(where.values()), 50)
+    return float(units.match_table({place: found[relu].pair("a", "b") for place, relu in where.items()})["matching"].mean())
+
+
+def layers_cka(a, b, study, noisy):
+    """Return the mean over layers of the CKA of the same layer, on clean images or on the noisy ones of `sisters.CONDITION`."""
+    images = list(sisters.seen(study, sisters.pictures(study)).values())[noisy]
+    relus = list(sisters.places(a, images[:1]).values())
+    return float(np.diag(cka.cka_matrices({"a": a, "b": b}, images, [("a", "b")], relus)["a", "b"]).mean())
+
+
+def fresh(study):
+    """Return two untrained networks of a study's architecture."""
+    return [models.build(study.model.architecture, generator=data.generator("chance", name)).eval() for name in "ab"]
+
+
+def shuffled_statistics(study):
+    """Return the mean of `statistics` over the founders of families, the units of one of each two in random order."""
+    architecture = study.model.architecture
+    networks = {name: training.load_network(study, name).state_dict() for name in study.families}
+    sizes = permutations.sizes(models.empty(architecture).state_dict(), architecture)
+    source = data.generator("chance", "units")
 
     def function(a, b):
-        orders = permutations.match_activations(a, b, architecture, images[:200])
-        return kernels.similarity(a.state_dict(), permutations.apply(b.state_dict(), orders, architecture), "none")
+        orders = {group: torch.randperm(size, generator=source) for group, size in sizes.items()}
+        return statistics(a, permutations.apply(b, orders, architecture))
 
-    return pairwise(function, networks)
+    return float(pairwise(function, networks).mean().mean())
 
 
-def of_pairs(table, column):
-    """Return the matrix (network, network) of the means over layers of a column of a table of pairs (a, b, relation, layer)."""
-    return matrix_of(table[table["relation"] != "chance"], column)
+def of_pairs(table, column, chance=False):
+    """Return the matrix (network, network) of the means over layers of a column of a table of pairs (a, b, relation, layer); or its chance level."""
+    same = table["relation"] == "chance"
+    return float(table.loc[same, column].mean()) if chance else matrix_of(table[~same], column)
 
 
 def matrix_of(table, column):
@@ -114,109 +144,101 @@ def matrix_of(table, column):
     return matrix
 
 
-def consistency(study, clean, chance_corrected):
-    """Return the share of equal predictions, on clean images or on distorted ones (the mean over conditions).
+def shown(study, clean):
+    """Return the places of a study's conditions that leave images clean (the first of them), or of those that distort them."""
+    identity = [i for i, (name, level) in enumerate(study.conditions) if distortions.IDENTITY.get(name) == level]
+    return identity[:1] if clean else [i for i in range(len(study.conditions)) if i not in identity]
+
+
+def equal(a, b, labels, chance_corrected):
+    """Return the share of equal predictions (condition, image), the mean over conditions.
 
     Chance corrected it is Cohen's kappa of being right (error consistency, Geirhos et al. 2020): 0 for two networks that err independently, given how
     often each is right.
     """
-    labels, predicted = study.images("test").labels, evaluation.predictions(study)
-    identity = [i for i, (name, level) in enumerate(study.conditions) if distortions.IDENTITY.get(name) == level]
-    rows = identity[:1] if clean else [i for i in range(len(study.conditions)) if i not in identity]
-    seen = {name: classes[rows] if not chance_corrected else classes[rows] == labels for name, classes in predicted.items()}
+    if not chance_corrected:
+        return (a == b).double().mean().item()
+    right_a, right_b = a == labels, b == labels
+    same, (p, q) = (right_a == right_b).double().mean(1), (right.double().mean(1) for right in (right_a, right_b))
+    expected = p * q + (1 - p) * (1 - q)
+    return ((same - expected) / (1 - expected)).nanmean().item()
 
-    def function(a, b):
-        equal = (a == b).double().mean(1)
-        if not chance_corrected:
-            return equal.mean().item()
-        right_a, right_b = a.double().mean(1), b.double().mean(1)
-        expected = right_a * right_b + (1 - right_a) * (1 - right_b)
-        return ((equal - expected) / (1 - expected)).nanmean().item()
 
-    return pairwise(function, {name: seen[name] for name in sisters.shown_names(study)})
+def consistency(study, clean, chance_corrected):
+    """Return the matrix of `equal` over all test images, clean ones or distorted ones."""
+    labels, predicted, rows = study.images("test").labels, evaluation.predictions(study), shown(study, clean)
+    networks = {name: predicted[name][rows] for name in sisters.shown_names(study)}
+    return pairwise(lambda a, b: equal(a, b, labels, chance_corrected), networks)
+
+
+def independent(study, clean):
+    """Return how often two networks of a study would agree if each named its classes as often as it does, but independently of the other."""
+    predicted, rows = evaluation.predictions(study), shown(study, clean)
+    shares = {name: torch.nn.functional.one_hot(predicted[name][rows].long()).double().mean(1) for name in sisters.shown_names(study)}
+    width = max(share.shape[1] for share in shares.values())
+    shares = {name: torch.nn.functional.pad(share, (0, width - share.shape[1])) for name, share in shares.items()}
+    return float(pairwise(lambda a, b: (a * b).sum(1).mean().item(), shares).mean().mean())
+
+
+def of_weights(function, chance):
+    """Return the measure of a function of two state dicts."""
+    return Measure("weights", lambda a, b, study: function(a.state_dict(), b.state_dict()), chance)
+
+
+def of_kernels(alignment):
+    """Return the measure of the kernels' correlation by an alignment."""
+
+    def pair(a, b, study):
+        return kernels.similarity(a.state_dict(), b.state_dict(), alignment)
+
+    return Measure("weights", pair, lambda study: results.chance_levels(study)[alignment], lambda study: results.similarity(study, alignment))
+
+
+def of_cka(noisy):
+    """Return the measure of the layers' CKA, on clean images or on noisy ones."""
+
+    def rows(study):
+        table = sisters.cka_pairs(study)
+        return table[(table["condition"] != "clean") == noisy]
+
+    chance, matrix = (lambda study: of_pairs(rows(study), "cka", chance=True)), (lambda study: of_pairs(rows(study), "cka"))
+    return Measure("images", lambda a, b, study: layers_cka(a, b, study, noisy), chance, matrix)
+
+
+def of_predictions(clean, chance_corrected):
+    """Return the measure of equal predictions, or of being right on the same images; a pair alone is shown `sisters.IMAGES` of them."""
+
+    def pair(a, b, study):
+        images, conditions = study.images("test").first(sisters.IMAGES), [study.conditions[i] for i in shown(study, clean)]
+        how = study.evaluation.seed, study.device, "two networks", study.evaluation.precision
+        found = evaluation.predict_conditions({"a": a, "b": b}, images, conditions, *how)
+        return equal(found["a"], found["b"], images.labels, chance_corrected)
+
+    needs, chance = ("images, labels", lambda study: 0.0) if chance_corrected else ("images", lambda study: independent(study, clean))
+    return Measure(needs, pair, chance, lambda study: consistency(study, clean, chance_corrected))
 
 
 MEASURES = {
-    "kernel correlation, paper's alignment": Measure("weights", lambda study: results.similarity(study, "paper")),
-    "kernel correlation, greedy": Measure("weights", lambda study: results.similarity(study, "greedy")),
-    "kernel correlation, optimal": Measure("weights", lambda study: results.similarity(study, "optimal")),
-    "kernel correlation, index to index": Measure("weights", lambda study: results.similarity(study, "none")),
-    "kernel correlation above chance": Measure("weights", above_chance),
-    "cosine of the kernels": Measure("weights", lambda study: pairwise(cosine, states(study))),
-    "closeness of the kernels": Measure("weights", lambda study: pairwise(closeness, states(study))),
-    "whole network matched by weight": Measure("weights", matched_weights),
-    "whole network matched by activation": Measure("weights, images", matched_activations),
-    "batch norms' running statistics": Measure("weights", lambda study: pairwise(statistics, states(study))),
-    "matched units": Measure("images", lambda study: of_pairs(sisters.unit_matches(study), "matching")),
-    "CKA, clean": Measure("images", lambda study: of_pairs(sisters.cka_pairs(study).query("condition == 'clean'"), "cka")),
-    "CKA, noise": Measure("images", lambda study: of_pairs(sisters.cka_pairs(study).query("condition != 'clean'"), "cka")),
-    "equal predictions, clean": Measure("images", lambda study: consistency(study, True, False)),
-    "equal predictions, distorted": Measure("images", lambda study: consistency(study, False, False)),
-    "error consistency, clean": Measure("images, labels", lambda study: consistency(study, True, True)),
-    "error consistency, distorted": Measure("images, labels", lambda study: consistency(study, False, True)),
+    "kernel correlation, paper's alignment": of_kernels("paper"),
+    "kernel correlation, greedy": of_kernels("greedy"),
+    "kernel correlation, optimal": of_kernels("optimal"),
+    "kernel correlation, index to index": of_kernels("none"),
+    "kernel correlation above chance": Measure("weights", above_chance, lambda study: 0.0),
+    "cosine of the kernels": of_weights(cosine, lambda study: 0.0),
+    "closeness of the kernels": of_weights(closeness, lambda study: -(2**0.5)),
+    "whole network matched by weight": Measure("weights", matched_weights, lambda study: matched_weights(*fresh(study), study)),
+    "whole network matched by activation": Measure("weights, images", matched_activations, lambda study: 0.0),
+    "batch norms' running statistics": of_weights(statistics, shuffled_statistics),
+    "matched units": Measure(
+        "images",
+        matched_units,
+        lambda study: of_pairs(sisters.unit_matches(study), "matching", chance=True),
+        lambda study: of_pairs(sisters.unit_matches(study), "matching"),
+    ),
+    "CKA, clean": of_cka(False),
+    "CKA, noise": of_cka(True),
+    "equal predictions, clean": of_predictions(True, False),
+    "equal predictions, distorted": of_predictions(False, False),
+    "error consistency, clean": of_predictions(True, True),
+    "error consistency, distorted": of_predictions(False, True),
 }
-
-
-def values(study):
-    """Return the table of all pairs (a, b, relation, compatibility) with a column for each of `MEASURES`; each is computed once.
-
-    Of the networks that the sister works compare, 20 at most.
-    """
-
-    def compute():
-        names = sisters.shown_names(study)
-        compatibility = results.compatibilities(study)["distortions"]
-        parents = {name: network.parent for name, network in study.networks.items()}
-        found = pd.DataFrame([(a, b, paradox.relation(a, b, parents)) for a, b in combinations(names, 2)], columns=["a", "b", "relation"])
-        for name, matrix in {"compatibility": compatibility, **{name: measure.matrix(study) for name, measure in MEASURES.items()}}.items():
-            found[name] = [matrix.loc[a, b] for a, b in zip(found["a"], found["b"], strict=True)]
-        return found
-
-    return tables.result(study, "measures", compute, list(MEASURES), sisters.NETWORKS, sisters.IMAGES)
-
-
-def halves(study, names):
-    """Return ({networks of one half}, {of the other}): families turn about, so that what is chosen on one half may be reported on the other."""
-    founders = list(dict.fromkeys(study.family_of[name] for name in names))
-    return tuple({name for name in names if founders.index(study.family_of[name]) % 2 == half} for half in (0, 1))
-
-
-def score(study, table, columns):
-    """Return how the measures in columns of a table of pairs go with compatibility.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each measure and kind of pairs (`paradox.PAIRS`): n, Spearman's ``rho`` with its interval over resampled networks, ``low`` and
-        ``high``, and ``p`` by permutation; and ``chosen`` and ``reported``, rho over the families of either half (see `halves`).
-    """
-    compatibility, rows = matrix_of(table, "compatibility"), []
-    names = list(compatibility)
-    families = [study.family_of[name] for name in names]
-    parts = halves(study, names)
-    for column in columns:
-        matrix = matrix_of(table, column).loc[names, names]
-        for which in paradox.PAIRS:
-            chosen = paradox.chosen_pairs(study.family_of, names, which) & matrix.notna().to_numpy() & compatibility.notna().to_numpy()
-            ranked = [paradox.ranks(np.nan_to_num(part), chosen) for part in (compatibility.to_numpy(), matrix.to_numpy())]
-            rho, low, high = paradox.correlation_interval(*ranked, chosen)
-            p = paradox.permutation_test(*ranked, chosen, None if which == "all pairs" else families)
-            halved = []
-            for part in parts:
-                inside = np.array([name in part for name in names])
-                some = chosen & inside & inside[:, None]
-                halved.append(
-                    paradox.correlation(*(paradox.ranks(np.nan_to_num(m), some) for m in (compatibility.to_numpy(), matrix.to_numpy())), some)
-                )
-            rows.append((column, which, int(chosen.sum() // 2), rho, low, high, p, *halved))
-    return pd.DataFrame(rows, columns=["measure", "pairs", "n", "rho", "low", "high", "p", "chosen", "reported"])
-
-
-def bench(study):
-    """Return the measure bench of a study: `score` of all `MEASURES`, with what each ``needs``."""
-
-    def compute():
-        table = score(study, values(study), list(MEASURES))
-        return table.assign(needs=table["measure"].map({name: measure.needs for name, measure in MEASURES.items()}))
-
-    return tables.result(study, "measure_bench", compute, list(MEASURES), sisters.NETWORKS, sisters.IMAGES)

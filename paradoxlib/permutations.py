@@ -31,6 +31,11 @@ def groups(architecture):
     return found | {"fc": (None, stream)}
 
 
+def sizes(state, architecture):
+    """Return {group: number of its units}."""
+    return {group: len(state[f"{group}.bias"]) for group, _ in groups(architecture).values() if group}
+
+
 def apply(state, orders, architecture):
     """Return a new state whose units stand in other orders, {group: indices (units,)}; the function stays the same.
 
@@ -61,7 +66,7 @@ def match_weights(a, b, architecture, seed=0):
     """
     where = groups(architecture)
     kernels = {layer: [scaled(state[f"{layer}.weight"]) for state in (a, b)] for layer in where}
-    orders = {group: torch.arange(len(a[f"{group}.bias"])) for group in dict.fromkeys(group for group, _ in where.values()) if group}
+    orders = {group: torch.arange(size) for group, size in sizes(a, architecture).items()}
     source, names = data.generator(seed, "groups"), list(orders)
     for _ in range(SWEEPS):
         moved = False

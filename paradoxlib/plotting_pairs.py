@@ -143,7 +143,7 @@ def measures(table, columns, title="", axes=None):
 
 
 def bench(table, title="", axes=None):
-    """Draw the measure bench (`measures.score`): each measure's rank correlation with compatibility and its interval, a panel a kind of pairs."""
+    """Draw the measure bench (`measure_bench.score`): each measure's rank correlation with compatibility, its interval, a panel a kind of pairs."""
     kinds, names = table["pairs"].unique(), list(table["measure"].unique())
     if axes is None:
         axes = plt.subplots(1, len(kinds), figsize=(4 * len(kinds) + 2, 0.3 * len(names) + 1.2), sharey=True, squeeze=False)[1][0]
@@ -178,4 +178,42 @@ def exchange_shares(table, column="recovered", title="", ax=None):
     sns.heatmap(wide[column], vmin=-size, vmax=size, cmap="PuOr", annot=np.array(text), fmt="", annot_kws={"size": 8}, yticklabels=names, ax=ax)
     ax.tick_params(length=0)
     ax.set(title=title, xlabel="", ylabel="")
+    return ax
+
+
+def shares_by_rate(table, rates, column="recovered", title="", axes=None):
+    """Draw each part's share (`exchange.shares`) against the rate at which a child was fine-tuned, {child: rate}, a panel for each parent."""
+    parents = table["parent"].unique()
+    if axes is None:
+        axes = plt.subplots(1, len(parents), figsize=(5 * len(parents), 4), sharey=True, squeeze=False)[1][0]
+    for ax, parent in zip(axes, parents, strict=True):
+        own = table[table["parent"] == parent].assign(rate=lambda part: part["child"].map(rates)).sort_values("rate")
+        for i, (name, part) in enumerate(own.groupby("part", sort=False)):
+            look = {"color": f"C{i}", "marker": "os^vD"[i % 5], "label": name}
+            errors = np.clip([part[column] - part[f"{column}_low"], part[f"{column}_high"] - part[column]], 0, None)
+            ax.errorbar(part["rate"] * 1.06 ** (i - 2), part[column], errors, capsize=2, linewidth=1, markersize=5, **look)
+        ax.axhline(0, color="black", linewidth=0.8)
+        ax.set(xscale="log", xlabel="learning rate of fine-tuning", title=f"children of {parent}")
+        ax.grid()
+    axes[0].set_ylabel("share of what sets child and parent apart")
+    axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def statistics_alone(table, name=4, title="", ax=None):
+    """Draw the compatibility of pairs with identical kernels against that of the trained pairs (see `exchange.statistics_alone`).
+
+    The `name` least compatible of the trained pairs are named.
+    """
+    ax = ax or plt.subplots(figsize=(6.4, 5.6))[1]
+    ax.plot([-1, 1], [-1, 1], color="black", linestyle=":", linewidth=1, label="statistics carry all of it")
+    errors = (np.clip([table[which] - table[f"{which}_low"], table[f"{which}_high"] - table[which]], 0, None) for which in ("trained", "identical"))
+    ax.errorbar(table["trained"], table["identical"], xerr=next(errors), yerr=next(errors), fmt="o", markersize=4, linewidth=0.7, alpha=0.7)
+    for row in table.nsmallest(name, "trained").itertuples():
+        ax.annotate(f"{row.a}, {row.b}", (row.trained, row.identical), (6, 6), textcoords="offset points", fontsize=8)
+    low = min(table["trained_low"].min(), table["identical_low"].min()) - 0.05
+    ax.set(xlim=(low, 1.03), ylim=(low, 1.03), xlabel="compatibility as trained", ylabel="compatibility with identical kernels", title=title)
+    ax.grid()
+    ax.legend(loc="upper left", fontsize=8)
     return ax

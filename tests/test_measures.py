@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from paradoxlib import data, measures, models, paradox, sisters, training
+from paradoxlib import data, measure_bench, measures, models, paradox, sisters, training
 
 STATE = dict(models.build("resnet20", generator=data.generator(1)).state_dict())
 OTHER = dict(models.build("resnet20", generator=data.generator(2)).state_dict())
@@ -24,7 +24,7 @@ def test_statistics_see_what_the_kernels_do_not():
 def test_all_measures_of_a_study(tiny, monkeypatch):
     monkeypatch.setattr(sisters, "IMAGES", 20)
     training.train_all(tiny)
-    table = measures.values(tiny)
+    table = measure_bench.values(tiny)
     assert table[["a", "b"]].to_numpy().tolist() == [["A", "B"], ["A", "C"], ["B", "C"]]
     assert table[list(measures.MEASURES)].notna().all().all()
     related, strangers = table.iloc[0], table.iloc[1]
@@ -33,6 +33,23 @@ def test_all_measures_of_a_study(tiny, monkeypatch):
             assert related[name] > strangers[name], name
     assert strangers["whole network matched by weight"] > strangers["kernel correlation, index to index"]
     assert abs(strangers["kernel correlation above chance"]) < 0.1 and related["kernel correlation above chance"] > 0.9
+
+
+@pytest.mark.parametrize("name", [name for name, measure in measures.MEASURES.items() if measure.matrix])
+def test_the_fast_way_to_all_pairs_gives_each_pair_s_value(tiny, monkeypatch, name):
+    monkeypatch.setattr(sisters, "IMAGES", 30)  # all of them
+    measure, (networks, _) = measures.MEASURES[name], sisters.shown(tiny)
+    one = measure.pair(networks["A"], networks["C"], tiny)
+    assert measure.matrix(tiny).loc["A", "C"] == pytest.approx(one, abs=1e-6)
+
+
+def test_chance_is_below_what_relatives_score(tiny, monkeypatch):
+    monkeypatch.setattr(sisters, "IMAGES", 30)
+    table, costs = measure_bench.values(tiny).iloc[0], measure_bench.costs(tiny).set_index("measure")
+    assert list(costs.index) == list(measures.MEASURES) and (costs["seconds"] > 0).all()
+    for name, level in costs["chance"].items():
+        if "predictions" not in name and "consistency" not in name:
+            assert level < table[name], name
 
 
 def test_error_consistency_is_0_for_independent_errors(tiny, monkeypatch):
@@ -54,9 +71,9 @@ def test_the_bench_finds_the_measure_that_goes_with_behaviour(tiny):
     pairs = pd.DataFrame([(a, b) for i, a in enumerate(names) for b in names[i + 1 :]], columns=["a", "b"])
     pairs["compatibility"] = source.normal(size=len(pairs))
     pairs["good"], pairs["bad"] = pairs["compatibility"] ** 3, source.normal(size=len(pairs))
-    table = measures.score(study, pairs, ["good", "bad"]).set_index(["measure", "pairs"])
+    table = measure_bench.score(study, pairs, ["good", "bad"]).set_index(["measure", "pairs"])
     assert np.allclose(table.loc["good", ["rho", "chosen", "reported"]], 1) and table.loc[("good", "all pairs"), "p"] < 0.01
     assert abs(table.loc[("bad", "all pairs"), "rho"]) < 0.4 and table.loc[("good", "within families"), "n"] == 6
-    one, other = measures.halves(study, names)
+    one, other = measure_bench.halves(study, names)
     assert not one & other and one | other == set(names) and {study.family_of[n] for n in one}.isdisjoint({study.family_of[n] for n in other})
     assert list(table.index.get_level_values("pairs")[:3]) == list(paradox.PAIRS)

@@ -97,6 +97,9 @@ def test_transplant_plots_draw():
     assert [text.get_text() for text in plotting.changes(change).texts] == ["+.10", "-.25"]
 
 
+PAIRS_OF_TWO = [name + end for name in ("trained", "identical") for end in ("", "_low", "_high")]
+
+
 def test_kernel_lengths_draw_every_kernel():
     table = pd.DataFrame({"of": list("aab"), "length": [1, 0, 2], "correlation": [1, np.nan, 0.9]})
     lines = plotting.kernel_lengths(table, 0.05).lines
@@ -114,3 +117,13 @@ def test_measures_their_bench_and_exchanges():
     ax = plotting_pairs.exchange_shares(pd.DataFrame(rows, columns=["parent", "child", "part", "recovered", "recovered_low", "recovered_high"]))
     assert [text.get_text() for text in ax.texts] == ["0.50 (0.40 to 0.60)"] * 4
     assert [text.get_text() for text in ax.get_yticklabels()] == ["N2 from N1", "N3 from N1"]
+
+
+def test_shares_by_rate_and_pairs_with_identical_kernels():
+    rows = [(parent, f"{parent}{i}", part, 0.5, 0.4, 0.6) for parent in "AB" for i in (2, 1) for part in ("kernels", "dense layer")]
+    table = pd.DataFrame(rows, columns=["parent", "child", "part", "recovered", "recovered_low", "recovered_high"])
+    axes = plotting_pairs.shares_by_rate(table, {"A1": 1e-6, "A2": 1e-3, "B1": 1e-6, "B2": 1e-3})
+    assert [ax.get_title("left") for ax in axes] == ["children of A", "children of B"]
+    assert np.diff(axes[0].lines[0].get_xdata())[0] > 0
+    pairs = pd.DataFrame([("A", name, 0.5, 0.4, 0.6, 0.7, 0.6, 0.8) for name in "BC"], columns=["a", "b", *PAIRS_OF_TWO])
+    assert [text.get_text() for text in plotting_pairs.statistics_alone(pairs, 1).texts] == ["A, B"]
