@@ -1,12 +1,14 @@
 """Evaluation: five networks under the grid, ours against the plain float32 loop, images a second."""
 
+import argparse
+
 import race
 import torch
 
 from paradoxlib import data, distortions, evaluation, models
 
 CONDITIONS = [(name, levels[len(levels) // 2]) for name, levels in distortions.GRID.items()]  # one of each distortion
-IMAGES = 500
+IMAGES = {"resnet20": 500, "resnet50": 100}
 
 
 def plain(networks, images):
@@ -20,12 +22,16 @@ def plain(networks, images):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--architecture", default="resnet20", choices=IMAGES)
+    architecture = parser.parse_args().architecture
+    count = IMAGES[architecture]
     print(race.machine())
     source = torch.Generator().manual_seed(1)
-    pixels = torch.randint(256, (IMAGES, 3, 32, 32), dtype=torch.uint8, generator=source)
-    images = data.Images(pixels, torch.zeros(IMAGES, dtype=torch.int64), tuple("0123456789"), "random")
-    networks = {str(i): models.build("resnet20", generator=source).eval() for i in range(5)}
-    units, cores = len(networks) * len(CONDITIONS) * IMAGES, torch.get_num_threads()
+    pixels = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8, generator=source)
+    images = data.Images(pixels, torch.zeros(count, dtype=torch.int64), tuple("0123456789"), "random")
+    networks = {str(i): models.build(architecture, generator=source).eval() for i in range(5)}
+    units, cores = len(networks) * len(CONDITIONS) * count, torch.get_num_threads()
 
     def eager():
         torch.set_num_threads(cores)
@@ -39,8 +45,8 @@ def main():
 
     contenders = {"float32, eager": eager, "paradoxlib, float32": lambda: ours("float32"), "paradoxlib, bfloat16": lambda: ours("bfloat16")}
     rates = race.race(contenders)
-    limit = cores * race.arithmetic(torch.bfloat16) / race.operations(models.empty("resnet20"))
-    race.report(f"Evaluating 5 ResNet20 under {len(CONDITIONS)} conditions x {IMAGES} images", rates, "float32, eager", "images", limit)
+    limit = cores * race.arithmetic(torch.bfloat16) / race.operations(models.empty(architecture))
+    race.report(f"Evaluating 5 {architecture} under {len(CONDITIONS)} conditions x {count} images", rates, "float32, eager", "images", limit)
 
 
 if __name__ == "__main__":
