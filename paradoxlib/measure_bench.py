@@ -56,17 +56,20 @@ def score(study, table, columns):
         matrix = measures.matrix_of(table, column).loc[names, names]
         for which in paradox.PAIRS:
             chosen = paradox.chosen_pairs(study.family_of, names, which) & matrix.notna().to_numpy() & compatibility.notna().to_numpy()
-            ranked = [paradox.ranks(np.nan_to_num(part), chosen) for part in (compatibility.to_numpy(), matrix.to_numpy())]
+            n = int(chosen.sum() // 2)
+            if n < 3:
+                rows.append((column, which, n, *[np.nan] * 6))
+                continue
+            ranked = [paradox.ranks(part, chosen) for part in (compatibility.to_numpy(), matrix.to_numpy())]
             rho, low, high = paradox.correlation_interval(*ranked, chosen)
             p = paradox.permutation_test(*ranked, chosen, None if which == "all pairs" else families)
             halved = []
             for part in parts:
-                inside = np.array([name in part for name in names])
-                some = chosen & inside & inside[:, None]
-                halved.append(
-                    paradox.correlation(*(paradox.ranks(np.nan_to_num(m), some) for m in (compatibility.to_numpy(), matrix.to_numpy())), some)
-                )
-            rows.append((column, which, int(chosen.sum() // 2), rho, low, high, p, *halved))
+                some = chosen & np.array([name in part for name in names])
+                some &= some.T
+                inside = [paradox.ranks(values, some) for values in (compatibility.to_numpy(), matrix.to_numpy())]
+                halved.append(paradox.correlation(*inside, some) if some.any() else np.nan)
+            rows.append((column, which, n, rho, low, high, p, *halved))
     return pd.DataFrame(rows, columns=["measure", "pairs", "n", "rho", "low", "high", "p", "chosen", "reported"])
 
 

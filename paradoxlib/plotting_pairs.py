@@ -133,11 +133,12 @@ def measures(table, columns, title="", axes=None):
             ax.plot(part[name], part["compatibility"], linestyle="", marker=mark, color=colour, markersize=3, alpha=0.7, label=relation)
         ax.set_title(name, fontsize=9)
         ax.tick_params(labelsize=8)
+        ax.grid()
     for ax in axes.flat[len(columns) :]:
         ax.axis("off")
     for ax in axes[:, 0]:
         ax.set_ylabel("compatibility", fontsize=9)
-    axes.flat[0].legend(fontsize=7)
+    axes.flat[-1].legend(*axes.flat[0].get_legend_handles_labels(), fontsize=8)
     axes.flat[0].figure.suptitle(title)
     return axes
 
@@ -155,7 +156,7 @@ def bench(table, title="", axes=None):
         ax.plot(part["rho"][sure], np.flatnonzero(sure), "o", color="C0", markersize=5, label="p < .05")
         ax.plot(part["rho"][~sure], np.flatnonzero(~sure), "o", markerfacecolor="white", color="C0", markersize=5, label="p at least .05")
         ax.axvline(0, color="black", linewidth=0.8)
-        ax.set(title=kind, xlabel="rank correlation with compatibility", xlim=(-1, 1))
+        ax.set(title=kind, xlabel="rank correlation with compatibility", xlim=(-1, 1), xticks=(-1, -0.5, 0, 0.5, 1))
         ax.grid(axis="x")
     axes[0].set_yticks(range(len(names)), names, fontsize=8)
     axes[0].invert_yaxis()
@@ -170,7 +171,7 @@ def exchange_shares(table, column="recovered", title="", ax=None):
     ax = ax or plt.subplots(figsize=(1.9 * wide[column].shape[1] + 2, 0.45 * len(wide[column]) + 1.4))[1]
     text = [
         [f"{value:.2f} ({low:.2f} to {high:.2f})" for value, low, high in zip(*row, strict=True)]
-        for row in zip(*(w.to_numpy() for w in wide.values()), strict=True)
+        for row in zip(*(w.round(2).to_numpy() + 0.0 for w in wide.values()), strict=True)  # + 0: no -0.00
     ]
     parents = dict(zip(table["child"], table["parent"], strict=True))
     names = [f"{child} from {parents[child]}" for child in wide[column].index]
@@ -207,7 +208,7 @@ def statistics_alone(table, name=4, title="", ax=None):
     The `name` least compatible of the trained pairs are named.
     """
     ax = ax or plt.subplots(figsize=(6.4, 5.6))[1]
-    ax.plot([-1, 1], [-1, 1], color="black", linestyle=":", linewidth=1, label="statistics carry all of it")
+    ax.plot([-1, 1], [-1, 1], color="black", linestyle=":", linewidth=1, label="what is learned adds nothing")
     errors = (np.clip([table[which] - table[f"{which}_low"], table[f"{which}_high"] - table[which]], 0, None) for which in ("trained", "identical"))
     ax.errorbar(table["trained"], table["identical"], xerr=next(errors), yerr=next(errors), fmt="o", markersize=4, linewidth=0.7, alpha=0.7)
     for row in table.nsmallest(name, "trained").itertuples():

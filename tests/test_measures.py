@@ -74,6 +74,8 @@ def test_the_bench_finds_the_measure_that_goes_with_behaviour(tiny):
     table = measure_bench.score(study, pairs, ["good", "bad"]).set_index(["measure", "pairs"])
     assert np.allclose(table.loc["good", ["rho", "chosen", "reported"]], 1) and table.loc[("good", "all pairs"), "p"] < 0.01
     assert abs(table.loc[("bad", "all pairs"), "rho"]) < 0.4 and table.loc[("good", "within families"), "n"] == 6
+    few = measure_bench.score(study, pairs[:2], ["good"])
+    assert few["n"].max() == 2 and few["rho"].isna().all()
     one, other = measure_bench.halves(study, names)
     assert not one & other and one | other == set(names) and {study.family_of[n] for n in one}.isdisjoint({study.family_of[n] for n in other})
     assert list(table.index.get_level_values("pairs")[:3]) == list(paradox.PAIRS)

@@ -13,7 +13,7 @@ from paradoxlib import study as studies
         ("demo", 8, 3, 28),
         ("cifar10-20", 20, 9, 190),
         ("cifar10", 329, 104, 53_956),
-        ("cifar10-rates", 10, 2, 45),
+        ("cifar10-rates", 12, 2, 66),
         ("cifar10-resnet50", 12, 2, 66),
         ("imagenet", 20, 10, 190),
     ],
