@@ -190,17 +190,22 @@ def identical_kernels(study, parent, child):
         A row for each of the three: the mean accuracy under each distortion, and its compatibility with each (``with parent``, ``with child``)
         with the bootstrap interval, ``... low`` and ``... high``.
     """
+    means, compatibility, bounds = behaviour(study, gathered_anew(study, parent, child))
+    for i, who in ((0, "parent"), (2, "child")):
+        means[f"with {who}"], means[f"with {who} low"], means[f"with {who} high"] = compatibility[i], *bounds[:, i]
+    return means
+
+
+def gathered_anew(study, parent, child):
+    """Return {network: predictions} of the parent, the parent with `reestimated` statistics, and the child."""
     names = (parent, f"{parent} re-estimated", child)
-    choices = [(names[0],), (names[2],), (names[1],)]
+    choices = [(parent,), (child,), names[1:2]]
 
     def make(ends, choice):
         return ends[choices.index(choice)] if choice != choices[2] else reestimated(study, parent, child)
 
-    kept_ones = kept(study, f"{parent} re-estimated as {child}", choices, make, (parent, child))
-    means, compatibility, bounds = behaviour(study, {name: kept_ones[name,] for name in names})
-    for i, who in ((0, "parent"), (2, "child")):
-        means[f"with {who}"], means[f"with {who} low"], means[f"with {who} high"] = compatibility[i], *bounds[:, i]
-    return means
+    predicted = kept(study, f"{parent} re-estimated as {child}", choices, make, (parent, child))
+    return {name: predicted[name,] for name in names}
 
 
 def behaviour(study, predicted):
@@ -211,10 +216,10 @@ def behaviour(study, predicted):
     return evaluation.mean_accuracies(table), paradox.compatibility(table).to_numpy(), bounds
 
 
-def statistics_alone(study):
-    """Return the table of all pairs within families, twice: the trained networks, and their parent with each one's running statistics.
+def identical_pairs(study):
+    """Return the table of all pairs within families, twice: the trained networks, and their parent with statistics `reestimated` as of each.
 
-    In the second all kernels are the parent's, bit by bit: what sets two of them apart is the statistics alone.
+    In the second all that was ever learned is the parent's, bit by bit: what sets two of them apart is the statistics alone.
 
     Returns
     -------
@@ -225,9 +230,9 @@ def statistics_alone(study):
     def compute():
         found = {}
         for parent, child in pairs(study):
-            predicted = predictions(study, parent, child)
-            trained, identical = found.setdefault(parent, ({parent: predicted[()]}, {parent: predicted[()]}))
-            trained[child], identical[child] = predicted[PARTS], predicted["running statistics",]
+            own, again, other = gathered_anew(study, parent, child).values()
+            trained, identical = found.setdefault(parent, ({parent: own}, {parent: own}))
+            trained[child], identical[child] = other, again
         rows = []
         for both in found.values():
             (_, trained, bounds), (_, identical, limits) = (behaviour(study, one) for one in both)
@@ -236,7 +241,7 @@ def statistics_alone(study):
                 rows.append((names[i], names[j], trained[i, j], *bounds[:, i, j], identical[i, j], *limits[:, i, j]))
         return pd.DataFrame(rows, columns=["a", "b", *(name + end for name in ("trained", "identical") for end in ("", "_low", "_high"))])
 
-    return tables.result(study, "statistics_alone", compute, count(study), sisters.NETWORKS)
+    return tables.result(study, "identical_pairs", compute, count(study), sisters.NETWORKS)
 
 
 def pairs(study):

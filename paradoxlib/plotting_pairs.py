@@ -202,8 +202,8 @@ def shares_by_rate(table, rates, column="recovered", title="", axes=None):
     return axes
 
 
-def statistics_alone(table, name=4, title="", ax=None):
-    """Draw the compatibility of pairs with identical kernels against that of the trained pairs (see `exchange.statistics_alone`).
+def identical_pairs(table, name=4, title="", ax=None):
+    """Draw the compatibility of pairs with identical kernels against that of the trained pairs (see `exchange.identical_pairs`).
 
     The `name` least compatible of the trained pairs are named.
     """

@@ -95,7 +95,7 @@ def test_tables_of_all_children(tiny):
     training.train_all(tiny)
     every, parts = exchange.exchanges(tiny), exchange.shares(tiny)
     assert len(every) == 32 and set(parts["part"]) == set(exchange.PARTS) and (parts[["parent", "child"]] == ["A", "B"]).all().all()
-    alone = exchange.statistics_alone(tiny)
+    alone = exchange.identical_pairs(tiny)
     assert alone[["a", "b"]].to_numpy().tolist() == [["A", "B"]] and alone["trained"].tolist() == pytest.approx(
         every["with_recipient"].iloc[1:2].tolist(), nan_ok=True
     )

@@ -126,4 +126,4 @@ def test_shares_by_rate_and_pairs_with_identical_kernels():
     assert [ax.get_title("left") for ax in axes] == ["children of A", "children of B"]
     assert np.diff(axes[0].lines[0].get_xdata())[0] > 0
     pairs = pd.DataFrame([("A", name, 0.5, 0.4, 0.6, 0.7, 0.6, 0.8) for name in "BC"], columns=["a", "b", *PAIRS_OF_TWO])
-    assert [text.get_text() for text in plotting_pairs.statistics_alone(pairs, 1).texts] == ["A, B"]
+    assert [text.get_text() for text in plotting_pairs.identical_pairs(pairs, 1).texts] == ["A, B"]
