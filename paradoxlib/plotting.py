@@ -251,7 +251,8 @@ def changes(frame, title="", ax=None, what="change of accuracy"):
     size = max(0.05, float(np.nanmax(np.abs(frame))))
     text = frame.map(lambda value: ".00" if abs(value) < 0.005 else f"{value:+.2f}".replace("0.", "."))
     bar = {"label": what, "shrink": 0.6}
-    sns.heatmap(frame.rename(columns=label), vmin=-size, vmax=size, cmap="PuOr", annot=text, fmt="", annot_kws={"size": 7}, cbar_kws=bar, ax=ax)
+    frame = frame.rename(columns={name: label(name) for name in COLOURS})
+    sns.heatmap(frame, vmin=-size, vmax=size, cmap="PuOr", annot=text, fmt="", annot_kws={"size": 7}, cbar_kws=bar, ax=ax)
     ax.tick_params(length=0)
     ax.set(title=title, xlabel="", ylabel="")
     return ax

@@ -175,7 +175,7 @@ def exchange_shares(table, column="recovered", title="", ax=None):
     ]
     parents = dict(zip(table["child"], table["parent"], strict=True))
     names = [f"{child} from {parents[child]}" for child in wide[column].index]
-    size = max(1.0, float(np.nanmax(np.abs(wide[column]))))
+    size = max(1.0 if column == "recovered" else 0.05, float(np.nanmax(np.abs(wide[column]))))
     sns.heatmap(wide[column], vmin=-size, vmax=size, cmap="PuOr", annot=np.array(text), fmt="", annot_kws={"size": 8}, yticklabels=names, ax=ax)
     ax.tick_params(length=0)
     ax.set(title=title, xlabel="", ylabel="")
@@ -210,7 +210,7 @@ def identical_pairs(table, name=4, title="", ax=None):
     ax = ax or plt.subplots(figsize=(6.4, 5.6))[1]
     ax.plot([-1, 1], [-1, 1], color="black", linestyle=":", linewidth=1, label="what is learned adds nothing")
     errors = (np.clip([table[which] - table[f"{which}_low"], table[f"{which}_high"] - table[which]], 0, None) for which in ("trained", "identical"))
-    ax.errorbar(table["trained"], table["identical"], xerr=next(errors), yerr=next(errors), fmt="o", markersize=4, linewidth=0.7, alpha=0.7)
+    ax.errorbar(table["trained"], table["identical"], xerr=next(errors), yerr=next(errors), fmt="o", markersize=4, elinewidth=0.7, ecolor="#9DBBD6")
     for row in table.nsmallest(name, "trained").itertuples():
         ax.annotate(f"{row.a}, {row.b}", (row.trained, row.identical), (6, 6), textcoords="offset points", fontsize=8)
     low = min(table["trained_low"].min(), table["identical_low"].min()) - 0.05
