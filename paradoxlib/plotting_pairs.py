@@ -188,7 +188,7 @@ def shares_by_rate(table, rates, column="recovered", title="", axes=None):
     if axes is None:
         axes = plt.subplots(1, len(parents), figsize=(5 * len(parents), 4), sharey=True, squeeze=False)[1][0]
     for ax, parent in zip(axes, parents, strict=True):
-        own = table[table["parent"] == parent].assign(rate=lambda part: part["child"].map(rates)).sort_values("rate")
+        own = table[table["parent"] == parent].assign(rate=lambda part: part["child"].map(rates)).sort_values("rate", kind="stable")
         for i, (name, part) in enumerate(own.groupby("part", sort=False)):
             look = {"color": f"C{i}", "marker": "os^vD"[i % 5], "label": name}
             errors = np.clip([part[column] - part[f"{column}_low"], part[f"{column}_high"] - part[column]], 0, None)
