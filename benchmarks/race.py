@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from paradoxlib import models, parallel
+from paradoxlib import activations, models, parallel
 
 
 def race(contenders, repeats=5):
@@ -69,6 +69,7 @@ def arithmetic(dtype, seconds=1.0):
 
 
 def operations(model):
-    """Return the operations of a resnet20's forward pass over a 32 x 32 image (a product and a sum are two)."""
-    sizes = {"con": 32, "res2": 32, "res3": 16, "res4": 8}  # of the maps that a stage makes
-    return sum(2 * layer.weight.numel() * sizes[name[: 4 if name[0] == "r" else 3]] ** 2 for name, layer in models.conv_layers(model).items())
+    """Return the operations of a network's forward pass over a 32 x 32 image (a product and a sum are two)."""
+    layers = models.conv_layers(model)
+    maps = activations.record(model.eval(), torch.zeros(1, 3, 32, 32), list(layers))
+    return sum(2 * layer.weight.numel() * maps[name][0, 0].numel() for name, layer in layers.items())
