@@ -254,6 +254,7 @@ def changes(frame, title="", ax=None, what="change of accuracy"):
     frame = frame.rename(columns={name: label(name) for name in COLOURS})
     sns.heatmap(frame, vmin=-size, vmax=size, cmap="PuOr", annot=text, fmt="", annot_kws={"size": 7}, cbar_kws=bar, ax=ax)
     ax.tick_params(length=0)
+    ax.tick_params(axis="y", rotation=0)
     ax.set(title=title, xlabel="", ylabel="")
     return ax
 
