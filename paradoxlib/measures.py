@@ -173,10 +173,8 @@ def consistency(study, clean, chance_corrected):
 
 def independent(study, clean):
     """Return how often two networks of a study would agree if each named its classes as often as it does, but independently of the other."""
-    predicted, rows = evaluation.predictions(study), shown(study, clean)
-    shares = {name: torch.nn.functional.one_hot(predicted[name][rows].long()).double().mean(1) for name in sisters.shown_names(study)}
-    width = max(share.shape[1] for share in shares.values())
-    shares = {name: torch.nn.functional.pad(share, (0, width - share.shape[1])) for name, share in shares.items()}
+    predicted, rows, classes = evaluation.predictions(study), shown(study, clean), len(study.images("test").classes)
+    shares = {name: torch.nn.functional.one_hot(predicted[name][rows].long(), classes).double().mean(1) for name in sisters.shown_names(study)}
     return float(pairwise(lambda a, b: (a * b).sum(1).mean().item(), shares).mean().mean())
 
 

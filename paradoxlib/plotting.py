@@ -26,6 +26,11 @@ def label(name):
     return name.replace("salt_pepper", "salt & pepper").replace("_", " ")
 
 
+def reach(values, low, high):
+    """Return how far intervals reach below and above their values, (2, n), as error bars want it; never below 0."""
+    return np.clip([values - low, high - values], 0, None)
+
+
 def matrix(frame, scale, title="", ax=None, annotate=None):
     """Draw a matrix (network, network) in the colours of its kind.
 
@@ -184,7 +189,7 @@ def against_rate(table, title="", axes=None):
         axes = plt.subplots(1, 2, figsize=(10, 4))[1]
     for i, (name, part) in enumerate(table.sort_values("learning_rate").groupby("parent", sort=False)):
         axes[0].plot(part["learning_rate"], part["similarity"], color=f"C{i}", marker="os^v"[i % 4], label=name)
-        errors = np.clip([part["compatibility"] - part["low"], part["high"] - part["compatibility"]], 0, None)
+        errors = reach(part["compatibility"], part["low"], part["high"])
         axes[1].errorbar(part["learning_rate"], part["compatibility"], errors, color=f"C{i}", marker="os^v"[i % 4], capsize=3, label=name)
     for ax, name in zip(axes, ("similarity to the parent", "compatibility with the parent"), strict=True):
         ax.set(xscale="log", xlabel="learning rate of fine-tuning", ylabel=name, ylim=(min(0, ax.get_ylim()[0]), 1.05))
@@ -262,7 +267,7 @@ def changes(frame, title="", ax=None, what="change of accuracy"):
 def bars(values, low=None, high=None, marks=None, title="", ylabel="", ax=None):
     """Draw a value for each row of a series with its interval; `marks` draws labelled horizontal lines {label: value}."""
     ax = ax or plt.subplots(figsize=(max(7, 0.3 * len(values) + 2), 4.4))[1]
-    errors = None if low is None else np.clip([values - low, high - values], 0, None)
+    errors = None if low is None else reach(values, low, high)
     ax.errorbar(range(len(values)), values, yerr=errors, fmt="o", markersize=5, capsize=3, linewidth=1)
     for i, (name, value) in enumerate((marks or {}).items()):
         ax.axhline(value, color=f"C{i + 1}", linestyle="--", linewidth=1.2, label=name)

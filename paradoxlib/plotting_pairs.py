@@ -4,6 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
+from paradoxlib.plotting import reach
+
 # Told apart by their brightness and shape, too.
 MARKS = {"as alike as they behave": ("#3E9C78", "o"), "similar yet different": ("#E0A800", "s"), "different yet similar": ("#8B0A3C", "^")}
 RELATIONS = {"strangers": ("#8B0A3C", "^"), "same family": ("#7A7A7A", "o"), "parent and child": ("#E0A800", "s")}
@@ -57,7 +59,7 @@ def points(ax, part, x, look, name, count):
         return
     colour, mark = look
     if count <= MANY and part["low"].notna().all():
-        errors = np.clip([part["compatibility"] - part["low"], part["high"] - part["compatibility"]], 0, None)
+        errors = reach(part["compatibility"], part["low"], part["high"])
         ax.errorbar(part[x], part["compatibility"], yerr=errors, fmt="none", ecolor=colour, alpha=0.5, linewidth=1)
     size, alpha = (30, 0.8) if count <= MANY else (4, 0.3)
     look = {"color": colour, "marker": mark, "alpha": alpha, "linewidths": 0, "rasterized": count > MANY}
@@ -108,7 +110,7 @@ def shares(table, title="", ax=None):
     relations = list(dict.fromkeys(table["relation"]))
     for i, (name, (colour, mark)) in enumerate(MARKS.items()):
         part = table[table["kind"] == name].set_index("relation").loc[relations]
-        errors = np.clip([part["share"] - part["low"], part["high"] - part["share"]], 0, None)
+        errors = reach(part["share"], part["low"], part["high"])
         x = np.arange(len(relations)) + 0.22 * (i - 1)
         ax.errorbar(x, part["share"], errors, fmt=mark, color=colour, capsize=3, markersize=7, label=name)
     counts = table.groupby("relation", sort=False)["pairs"].sum()
@@ -150,7 +152,7 @@ def bench(table, title="", axes=None):
         axes = plt.subplots(1, len(kinds), figsize=(4 * len(kinds) + 2, 0.3 * len(names) + 1.2), sharey=True, squeeze=False)[1][0]
     for ax, kind in zip(axes, kinds, strict=True):
         part = table[table["pairs"] == kind].set_index("measure").loc[names]
-        errors = np.clip([part["rho"] - part["low"], part["high"] - part["rho"]], 0, None)
+        errors = reach(part["rho"], part["low"], part["high"])
         sure = part["p"] < 0.05
         ax.errorbar(part["rho"], range(len(names)), xerr=errors, fmt="none", ecolor="#999999", capsize=2, linewidth=1)
         ax.plot(part["rho"][sure], np.flatnonzero(sure), "o", color="C0", markersize=5, label="p < .05")
@@ -191,7 +193,7 @@ def shares_by_rate(table, rates, column="recovered", title="", axes=None):
         own = table[table["parent"] == parent].assign(rate=lambda part: part["child"].map(rates)).sort_values("rate", kind="stable")
         for i, (name, part) in enumerate(own.groupby("part", sort=False)):
             look = {"color": f"C{i}", "marker": "os^vD"[i % 5], "label": name}
-            errors = np.clip([part[column] - part[f"{column}_low"], part[f"{column}_high"] - part[column]], 0, None)
+            errors = reach(part[column], part[f"{column}_low"], part[f"{column}_high"])
             ax.errorbar(part["rate"] * 1.06 ** (i - 2), part[column], errors, capsize=2, linewidth=1, markersize=5, **look)
         ax.axhline(0, color="black", linewidth=0.8)
         ax.set(xscale="log", xlabel="learning rate of fine-tuning", title=f"children of {parent}")
@@ -209,8 +211,8 @@ def identical_pairs(table, name=4, title="", ax=None):
     """
     ax = ax or plt.subplots(figsize=(6.4, 5.6))[1]
     ax.plot([-1, 1], [-1, 1], color="black", linestyle=":", linewidth=1, label="what is learned adds nothing")
-    errors = (np.clip([table[which] - table[f"{which}_low"], table[f"{which}_high"] - table[which]], 0, None) for which in ("trained", "identical"))
-    ax.errorbar(table["trained"], table["identical"], xerr=next(errors), yerr=next(errors), fmt="o", markersize=4, elinewidth=0.7, ecolor="#9DBBD6")
+    x, y = (reach(table[which], table[f"{which}_low"], table[f"{which}_high"]) for which in ("trained", "identical"))
+    ax.errorbar(table["trained"], table["identical"], xerr=x, yerr=y, fmt="o", markersize=4, elinewidth=0.7, ecolor="#9DBBD6")
     for row in table.nsmallest(name, "trained").itertuples():
         ax.annotate(f"{row.a}, {row.b}", (row.trained, row.identical), (6, 6), textcoords="offset points", fontsize=8)
     low = min(table["trained_low"].min(), table["identical_low"].min()) - 0.05
