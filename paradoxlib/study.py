@@ -1,6 +1,7 @@
 """A study: a data set, networks with every setting that varies, the conditions they are evaluated under, and a budget.
 
-Studies are YAML files in paradoxlib/studies, or anywhere else; they are read with safe_load and checked strictly. A network's settings, with
+Studies are YAML files in paradoxlib/studies, or anywhere else; they are read with safe_load and checked strictly. Where `networks` is the name
+of a study, its networks are taken, with its defaults and fine tuning below this study's own. A network's settings, with
 those of its ancestors, make its key: results that carry the same key were made by the same settings.
 """
 
@@ -56,8 +57,8 @@ class Network(Strict):
     """How one network is trained: what the paper varies.
 
     `learning_rate` is Adam's; it shrinks by 1 / (1 + decay * iteration) and by the schedule (step: x .1 at each milestone, given as a
-    share of the epochs). `distortions` are drawn anew for every image, `distortions_per_image` of them; `noise_amount` is the largest amount
-    of noise. A child starts from its parent's weights.
+    share of the epochs; continued: the parent's schedule goes on past its end, all its milestones behind it). `distortions` are drawn anew
+    for every image, `distortions_per_image` of them; `noise_amount` is the largest amount of noise. A child starts from its parent's weights.
     """
 
     parent: str | None = None
@@ -66,7 +67,7 @@ class Network(Strict):
     batch_size: int = Field(ge=2)
     learning_rate: float = Field(gt=0)
     decay: float = Field(0.0, ge=0)
-    schedule: Literal["constant", "step", "cosine"] = "constant"
+    schedule: Literal["constant", "step", "cosine", "continued"] = "constant"
     milestones: tuple[Share, ...] = ()
     initialiser: Literal[models.INITIALISERS] | None = None
     weight_decay: float = Field(1e-4, ge=0)
@@ -78,11 +79,16 @@ class Network(Strict):
     def steps_have_milestones(self):
         if (self.schedule == "step") != bool(self.milestones) and self.parent is None:
             raise ValueError("schedule step needs milestones, and milestones need schedule step")
+        if self.schedule == "continued" and (self.parent is None or not self.milestones):
+            raise ValueError("schedule continued needs a parent with schedule step")
         return self
 
-    def rate_at(self, step, steps_per_epoch):
-        """Return Adam's learning rate at a step."""
-        rate = self.learning_rate / (1 + self.decay * step)
+    def rate_at(self, step, steps_per_epoch, epochs_before=0):
+        """Return Adam's learning rate at a step; a continued schedule counts its steps from `epochs_before`, those of its ancestors."""
+        before = epochs_before * steps_per_epoch if self.schedule == "continued" else 0
+        rate = self.learning_rate / (1 + self.decay * (before + step))
+        if self.schedule == "continued":
+            return rate * 0.1 ** len(self.milestones)
         if self.schedule == "cosine":
             return rate * (1 + math.cos(math.pi * step / (self.epochs * steps_per_epoch))) / 2
         if self.schedule == "step":
@@ -191,6 +197,11 @@ class Study(Strict):
             raise ValueError(f"study {self.name} has no network {name!r}: it has {', '.join(self.networks)}")
         return self.networks[name]
 
+    def epochs_before(self, name):
+        """Return for how many epochs a network's ancestors were trained."""
+        parent = self.network(name).parent
+        return 0 if parent is None else self.networks[parent].epochs + self.epochs_before(parent)
+
     def network_key(self, name):
         """Return the key of a trained network: its settings, its ancestors', the architecture and the training data."""
         network = self.network(name)
@@ -251,8 +262,14 @@ def load(name_or_path, data_root=None, device="auto", workers=0, recompute=False
             raise ValueError("a study is a mapping of settings")
         defaults, fine_tuning = content.pop("defaults", {}) or {}, content.pop("fine_tuning", {}) or {}
         for part, settings in (("defaults", defaults), ("fine_tuning", fine_tuning), ("networks", content.get("networks", {}))):
-            if not isinstance(settings, dict):
+            if not isinstance(settings, dict | str if part == "networks" else dict):
                 raise ValueError(f"{part}: a mapping of settings is needed")
+        if isinstance(source := content.get("networks"), str):
+            if source not in names():
+                raise ValueError(f"networks: there is no study {source!r} to take them from")
+            theirs = yaml.load((paths.STUDIES / f"{source}.yaml").read_text(), UniqueKeys)
+            content["networks"] = theirs["networks"]
+            defaults, fine_tuning = theirs.get("defaults", {}) | defaults, theirs.get("fine_tuning", {}) | fine_tuning
         content["networks"] = merged(content.get("networks", {}), defaults, fine_tuning)
         study = Study.model_validate_json(json.dumps({**content, "session": session}))
         if study.name in names() and path.resolve() != paths.STUDIES / f"{study.name}.yaml":

@@ -161,13 +161,17 @@ class Training:
                     saved = self.save(now)
         self.finish()
 
+    def rate_at(self, step):
+        """Return Adam's learning rate at a step."""
+        return self.settings.rate_at(step, self.steps_per_epoch, self.study.epochs_before(self.name))
+
     def train_batch(self, pixels, labels):
         """One step of Adam on one augmented batch."""
         settings = self.settings
         source = data.generator(settings.seed, "step", self.step, device=self.device)
         images = augment(pixels, self.study.data, settings, source)
         for group in self.optimiser.param_groups:
-            group["lr"] = settings.rate_at(self.step, self.steps_per_epoch)
+            group["lr"] = self.rate_at(self.step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             logits = self.model(images.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.float(), labels)
@@ -183,7 +187,7 @@ class Training:
         """Add a row to the history."""
         self.check_finite()
         loss, correct, count = self.sums.tolist()
-        rate = self.settings.rate_at(self.step - 1, self.steps_per_epoch)
+        rate = self.rate_at(self.step - 1)
         self.history.append({"epoch": epoch + 1, "loss": loss / count, "accuracy": correct / count, "learning_rate": rate})
         self.sums = torch.zeros(3, dtype=torch.float64)
 

@@ -13,6 +13,7 @@ from paradoxlib import study as studies
         ("demo", 8, 3, 28),
         ("cifar10-20", 20, 9, 190),
         ("cifar10", 329, 104, 53_956),
+        ("population", 329, 104, 53_956),
         ("cifar10-rates", 12, 2, 66),
         ("cifar10-resnet50", 12, 2, 66),
         ("imagenet", 20, 10, 190),
@@ -37,6 +38,7 @@ def test_all_studies_are_there():
         "cifar10-resnet50",
         "demo",
         "imagenet",
+        "population",
     ]
 
 
@@ -64,7 +66,19 @@ def test_children_differ_from_their_parent_by_distortions_and_seed_alone(name):
             parent = study.networks[child.parent]
             fine_tuning = {"parent", "seed", "distortions", "distortions_per_image", "noise_amount", "epochs", "learning_rate", "schedule"}
             assert child.model_dump(exclude=fine_tuning) == parent.model_dump(exclude=fine_tuning)
-            assert child.learning_rate <= (1e-3 if name == "cifar10-rates" else 3e-5)  # that study varies it
+            steps = 1000
+            rate = child.rate_at(0, steps, study.epochs_before(child.parent) + parent.epochs)
+            assert rate <= (1e-3 if name == "cifar10-rates" else 3e-5)  # that study varies it
+            if child.schedule == "continued":
+                assert rate == pytest.approx(parent.rate_at(parent.epochs * steps, steps))
+
+
+def test_the_population_has_the_networks_of_cifar10_and_another_budget():
+    small, full = studies.load("population"), studies.load("cifar10")
+    budget = {"epochs"}
+    for name, network in full.networks.items():
+        assert small.networks[name].model_dump(exclude=budget) == network.model_dump(exclude=budget)
+        assert small.networks[name].epochs == (6 if network.parent is None else 1)
 
 
 def test_keys_change_with_what_a_network_depends_on_and_nothing_else(tmp_path):
@@ -104,6 +118,7 @@ def test_keys_change_with_what_a_network_depends_on_and_nothing_else(tmp_path):
         ("fine_tuning: {epochs: 1, learning_rate: 1.e-5}", "fine_tuning: [1]", r"fine_tuning: a mapping of settings is needed"),
         ("C: {seed: 3}", "3: {seed: 3}", r"networks"),
         ("name: tiny", "name: demo", r"name: demo is a study of the package"),
+        ("C: {seed: 3}", "C: {seed: 3, parent: A, schedule: continued}", r"networks.C: schedule continued needs a parent with schedule step"),
         ("seed: 3", "seed: !!python/object/apply:os.getcwd []", r"could not determine a constructor"),
     ],
 )
@@ -125,9 +140,17 @@ def test_unknown_studies_networks_and_devices_are_refused(tmp_path):
         _ = studies.load("demo", device="abacus").device
 
 
+def test_networks_of_an_unknown_study_are_refused(tmp_path):
+    text = TINY[: TINY.index("networks:")] + "networks: cifar11\n"
+    with pytest.raises(ValueError, match="tiny.yaml: networks: there is no study 'cifar11' to take them from"):
+        studies.load(tiny_file(tmp_path, text))
+
+
 def test_learning_rates():
     network = studies.load("cifar10").networks["P001"]
     decayed = [network.rate_at(step, 100) * (1 + network.decay * step) for step in (0, 1199, 1200, 1800, 2400)]
     assert decayed == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.00001])
+    child = studies.load("cifar10").networks["C001"]  # of P001
+    assert child.rate_at(0, 100, 30) == pytest.approx(network.rate_at(3000, 100))
     cosine = studies.load("demo").networks["N01"]
     assert cosine.rate_at(0, 10) == cosine.learning_rate and cosine.rate_at(45, 10) == pytest.approx(cosine.learning_rate / 2)
