@@ -1,5 +1,5 @@
-# make figures [STUDY=demo]   every figure and table of a study, from nothing; a second call does nothing that is done
-# make test                   unit tests, and every notebook as a test
+# make figures [STUDY=demo]   every figure and table of a study, from nothing; a second call skips finished work
+# make test                   style, types, unit tests, and every notebook as a test
 # make lab                    JupyterLab on the notebooks
 # make notebooks              run the notebooks in place, to store their outputs
 # Each sets up .venv by itself where it is missing.
@@ -13,6 +13,8 @@ figures: .venv/installed
 
 test: .venv/installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/pytest tests
 	$(BIN)/pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
@@ -20,7 +22,7 @@ lab: .venv/installed
 	$(BIN)/jupyter lab notebooks
 
 notebooks: .venv/installed
-	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+	$(BIN)/paradox store
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'

@@ -1,22 +1,27 @@
-"""Evaluation: five networks under the grid, ours against the plain float32 loop, images a second."""
+"""Evaluation of five networks under the grid, images a second: ours, and the plain float32 loop."""
 
 import argparse
 
 import race
 import torch
 
-from paradoxlib import data, distortions, evaluation, models
+from paradoxlib import seeds
+from paradoxlib.behaviour import predictions
+from paradoxlib.images import datasets, distortions
+from paradoxlib.networks import models
 
-CONDITIONS = [(name, levels[len(levels) // 2]) for name, levels in distortions.GRID.items()]  # one of each distortion
+# One of each distortion.
+CONDITIONS = [(name, levels[len(levels) // 2]) for name, levels in distortions.GRID.items()]
 IMAGES = {"resnet20": 500, "resnet50": 100}
+PEER = "float32, eager"
 
 
 def plain(networks, images):
-    """Each network over each condition, batch norms as they are, all cores on one batch."""
+    """Show each network each condition, batch norms as they are, all cores on one batch."""
     with torch.inference_mode():
         for model in networks.values():
             for name, level in CONDITIONS:
-                noise = data.generator(1, name)
+                noise = seeds.generator(1, name)
                 for pixels in images.pixels.split(250):
                     model(distortions.distort(pixels.float() / 255, name, level, noise)).argmax(1)
 
@@ -29,9 +34,11 @@ def main():
     print(race.machine())
     source = torch.Generator().manual_seed(1)
     pixels = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8, generator=source)
-    images = data.Images(pixels, torch.zeros(count, dtype=torch.int64), tuple("0123456789"), "random")
+    labels = torch.zeros(count, dtype=torch.int64)
+    images = datasets.Images(pixels, labels, tuple("0123456789"), "random")
     networks = {str(i): models.build(architecture, generator=source).eval() for i in range(5)}
-    units, cores = len(networks) * len(CONDITIONS) * count, torch.get_num_threads()
+    units = len(networks) * len(CONDITIONS) * count
+    cores = torch.get_num_threads()
 
     def eager():
         torch.set_num_threads(cores)
@@ -40,13 +47,18 @@ def main():
 
     def ours(precision):
         torch.set_num_threads(cores)
-        evaluation.predict_conditions(networks, images, CONDITIONS, precision=precision)
+        predictions.predict_conditions(networks, images, CONDITIONS, precision=precision)
         return units
 
-    contenders = {"float32, eager": eager, "paradoxlib, float32": lambda: ours("float32"), "paradoxlib, bfloat16": lambda: ours("bfloat16")}
+    contenders = {
+        PEER: eager,
+        "paradoxlib, float32": lambda: ours("float32"),
+        "paradoxlib, bfloat16": lambda: ours("bfloat16"),
+    }
     rates = race.race(contenders)
     limit = cores * race.arithmetic(torch.bfloat16) / race.operations(models.empty(architecture))
-    race.report(f"Evaluating 5 {architecture} under {len(CONDITIONS)} conditions x {count} images", rates, "float32, eager", "images", limit)
+    title = f"Evaluating 5 {architecture} under {len(CONDITIONS)} conditions x {count} images"
+    race.report(title, rates, PEER, "images", limit)
 
 
 if __name__ == "__main__":

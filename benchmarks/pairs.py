@@ -1,8 +1,12 @@
-"""Kernel similarity of all pairs: ours against a per-pair loop with SciPy, pairs a second; checked against it on a sample."""
+"""Kernel similarity of all pairs, pairs a second: ours, and a loop over pairs with SciPy.
+
+Ours is checked against the loop on a sample of the networks.
+"""
 
 import argparse
 import resource
 import time
+from math import comb
 
 import numpy as np
 import race
@@ -10,14 +14,16 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from paradoxlib import kernels, models
+from paradoxlib.networks import models
+from paradoxlib.similarity import kernels
 
 NETWORKS = {"resnet20": 329, "resnet50": 20}
-SAMPLE = 12  # networks that the loop compares as well
+SAMPLE = {"resnet20": 12, "resnet50": 2}  # networks that the loop compares as well
+PEER = "SciPy, pair by pair"
 
 
 def in_order(matrix):
-    """The paper's alignment of one layer's correlations, a row at a time."""
+    """Return the paper's alignment of one layer's correlations, a row at a time."""
     matrix, scores = matrix.copy(), []
     for row in matrix:
         partner = row.argmax()
@@ -28,19 +34,47 @@ def in_order(matrix):
 
 
 def optimally(matrix):
-    """The assignment of the highest sum."""
+    """Return the assignment of the highest sum."""
     return matrix[linear_sum_assignment(matrix, maximize=True)]
 
 
-def loop(states, layers, align):
+ALIGNMENTS = {
+    "resnet20": {"paper": in_order, "optimal": optimally},
+    "resnet50": {"paper": in_order},
+}
+
+
+def loop(states, align):
     """Return the similarity of all pairs of states, pair after pair, layer after layer."""
-    names, matrix = list(states), np.eye(len(states))
-    own = {name: [state[f"{layer}.weight"].double().flatten(1).numpy() for layer in layers] for name, state in states.items()}
-    for j in range(len(names)):
+    own = [layers_of(state) for state in states.values()]
+    matrix = np.eye(len(own))
+    for j in range(len(own)):
         for i in range(j):
-            means = [np.mean(align(1 - cdist(a, b, "correlation"))) for a, b in zip(own[names[i]], own[names[j]], strict=True)]
+            layers = zip(own[i], own[j], strict=True)
+            means = [np.mean(align(1 - cdist(a, b, "correlation"))) for a, b in layers]
             matrix[i, j] = matrix[j, i] = np.mean(means)
     return matrix
+
+
+def layers_of(state):
+    """Return the kernels (n, in * h * w) of each of a state's convolutions, float64."""
+    weights = [state[f"{layer}.weight"] for layer in models.convolutions(state)]
+    return [weight.double().flatten(1).numpy() for weight in weights]
+
+
+def random_states(shapes, count):
+    """Return `count` states of random values, shaped as those of a state dict."""
+    source = torch.Generator().manual_seed(1)
+    return {
+        str(i): {name: torch.randn(v.shape, generator=source) for name, v in shapes.items()}
+        for i in range(count)
+    }
+
+
+def operations(shapes):
+    """Return the operations of one pair's correlations (a product and a sum are two)."""
+    weights = [shapes[f"{layer}.weight"] for layer in models.convolutions(shapes)]
+    return sum(2 * len(weight) ** 2 * weight[0].numel() for weight in weights)
 
 
 def main():
@@ -48,26 +82,27 @@ def main():
     parser.add_argument("--architecture", choices=NETWORKS, default="resnet20")
     architecture = parser.parse_args().architecture
     print(race.machine())
-    source, shapes = torch.Generator().manual_seed(1), models.empty(architecture).state_dict()
-    states = {str(i): {n: torch.randn(v.shape, generator=source) for n, v in shapes.items()} for i in range(NETWORKS[architecture])}
-    layers = models.convolutions(shapes)
-    few = dict(list(states.items())[: SAMPLE if architecture == "resnet20" else 2])
-    count = len(states) * (len(states) - 1) // 2
-    wide = np.array([(v.shape[0], v[0].numel()) for v in shapes.values() if v.dim() == 4], dtype=float)
-    limit = torch.get_num_threads() * race.arithmetic(torch.float32) / (2 * wide[:, 0] ** 2 @ wide[:, 1])
-    for alignment, align in (("paper", in_order), ("optimal", optimally)):
-        if alignment == "optimal" and architecture != "resnet20":
-            continue
+    shapes = models.empty(architecture).state_dict()
+    states = random_states(shapes, NETWORKS[architecture])
+    few = {name: states[name] for name in list(states)[: SAMPLE[architecture]]}
+    count, few_count = comb(len(states), 2), comb(len(few), 2)
+    limit = torch.get_num_threads() * race.arithmetic(torch.float32) / operations(shapes)
+    for alignment, align in ALIGNMENTS[architecture].items():
         sample = kernels.similarity_matrix(few, alignment).to_numpy()  # compiles, too
         started = time.perf_counter()
-        slow = loop(few, layers, align)
-        theirs = len(few) * (len(few) - 1) / 2 / (time.perf_counter() - started)
+        slow = loop(few, align)
+        peer_seconds = time.perf_counter() - started
         started = time.perf_counter()
         kernels.similarity_matrix(states, alignment)
         seconds = time.perf_counter() - started
-        rates = {"SciPy, pair by pair": (theirs,) * 3, "paradoxlib": (count / seconds,) * 3}
-        race.report(f"{architecture}, {alignment} alignment: {count:,} pairs in {seconds:.1f} s", rates, "SciPy, pair by pair", "pairs", limit)
-        print(f"\nlargest deviation on {len(few) * (len(few) - 1) // 2} pairs: {np.abs(sample - slow).max():.1e}")
+        rates = {
+            PEER: race.summarise([few_count / peer_seconds]),
+            "paradoxlib": race.summarise([count / seconds]),
+        }
+        title = f"{architecture}, {alignment} alignment: {count:,} pairs in {seconds:.1f} s"
+        race.report(title, rates, PEER, "pairs", limit)
+        deviation = np.abs(sample - slow).max()
+        print(f"\nlargest deviation on {few_count} pairs: {deviation:.1e}")
     print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
 

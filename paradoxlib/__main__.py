@@ -2,41 +2,85 @@
 
 import ast
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
-from paradoxlib import kernels, paths, training, weights
-from paradoxlib import study as studies
+from paradoxlib import paths
+from paradoxlib.networks import weights
+from paradoxlib.similarity import kernels
+from paradoxlib.studies import trained
+from paradoxlib.studies.sessions import start
+from paradoxlib.studies.study import load, names
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__
+)
+DataRoot = Annotated[
+    str, typer.Option(help="folder of the data sets; else $PARADOX_DATA, else data/")
+]
 
 
 @app.command("list")
-def list_studies():
+def list_studies() -> None:
     """The studies, with their size and what of each is done here."""
-    for name in studies.names():
-        study = studies.load(name)
-        trained = sum(training.is_trained(study, network) for network in study.networks)
-        n, done = len(study.networks), len(list(paths.executed(name, "").glob("[0-9]*.ipynb")))
-        tables = len(list(paths.figures(name).glob("*.csv")))
+    for name in names():
+        study = load(name)
+        done = sum(trained.is_trained(study, network) for network in study.networks)
+        n, run = len(study.networks), len(list(paths.executed_file(name, "").glob("[0-9]*.ipynb")))
+        tables = len(list(paths.figures_folder(name).glob("*.csv")))
         typer.echo(
-            f"{name:17} {n:4} {study.model.architecture} on {study.data.name}, {n * (n - 1) // 2:,} pairs: "
-            f"{trained} trained, {done} notebooks run, {tables} tables in figures/"
+            f"{name:17} {n:4} {study.model.architecture} on {study.data.name}, "
+            f"{n * (n - 1) // 2:,} pairs: {done} trained, {run} notebooks run, "
+            f"{tables} tables in figures/"
         )
+
+
+@app.command("tables")
+def list_tables(
+    study: str, names: Annotated[list[str] | None, typer.Argument(help="to see columns of")] = None
+) -> None:
+    """The tables of a study: what each shows and needs, and whether it is there.
+
+    Given names of tables, what their columns mean.
+    """
+    from paradoxlib import results
+
+    known, chosen = results.TABLES, load(study)
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"unknown table {name!r}: choose of {', '.join(known)}")
+        typer.echo(f"{name}: {known[name].shows}")
+        for column in known[name].columns:
+            typer.echo(f"  {column:24} {results.meanings()[column]}")
+    if not names:
+        for name, table in known.items():
+            needs = f"(needs {', '.join(table.needs)})"
+            typer.echo(f"{name:20} {table.state(chosen):14} {table.shows} {needs}")
 
 
 @app.command()
 def run(
     study: str,
-    notebooks: Annotated[list[str] | None, typer.Argument(help="numbers or names; all where not given")] = None,
-    parameter: Annotated[list[str] | None, typer.Option("-p", help="KEY VALUE: a parameter of the notebooks", metavar="KEY VALUE")] = None,
-    refresh: Annotated[bool, typer.Option(help="forget what was trained and computed here and start anew")] = False,
-):
-    """Run a study's notebooks in order; executed copies go to runs/STUDY/notebooks, figures and tables to figures/STUDY."""
+    notebooks: Annotated[
+        list[str] | None, typer.Argument(help="numbers or names; all where not given")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", help="a parameter of the notebooks", metavar="KEY VALUE"),
+    ] = None,
+    refresh: Annotated[
+        bool, typer.Option(help="forget what was trained and computed here and start anew")
+    ] = False,
+) -> None:
+    """Run a study's notebooks in order.
+
+    Executed copies go to runs/STUDY/notebooks, figures and tables to figures/STUDY.
+    """
     from paradoxlib import reproduce
 
-    parameters = {}
+    parameters: dict[str, Any] = {}
     for entry in parameter or []:
         name, _, value = entry.partition("=")
         try:
@@ -47,53 +91,77 @@ def run(
 
 
 @app.command()
-def verify(study: str, data_root: Annotated[str, typer.Option(help="folder of the data sets; else $PARADOX_DATA, else data/")] = ""):
-    """Recompute a sample of a study's committed results and compare: from its weights, and from its images where they are at hand."""
-    from paradoxlib import verify as check
+def store(
+    notebooks: Annotated[
+        list[str] | None, typer.Argument(help="numbers or names; all where not given")
+    ] = None,
+) -> None:
+    """Execute the repository's own notebooks in place, so that they hold their outputs."""
+    from paradoxlib import reproduce
 
-    table = check.verify(studies.load(study, data_root))
+    reproduce.store(notebooks or (), typer.echo)
+
+
+@app.command("verify")
+def verify_results(study: str, data_root: DataRoot = "") -> None:
+    """Recompute a sample of a study's committed results and compare.
+
+    From its weights, and from its images where they are at hand.
+    """
+    from paradoxlib import verify
+
+    table = verify.verify(start(study, data_root))
     for row in table.itertuples():
         if row.agrees is None:
             typer.echo(f"{row.result:12} not checked: {row.note}")
-        else:
-            verdict = "agrees" if row.agrees else "DIFFERS"
-            typer.echo(
-                f"{row.result:12} {verdict}: {row.checked} checked, off by {row.difference:.2g} at most (tolerated: {row.tolerance:g}); {row.note}"
-            )
+            continue
+        verdict = "agrees" if row.agrees else "DIFFERS"
+        off = f"off by {row.difference:.2g} at most (tolerated: {row.tolerance:g})"
+        typer.echo(f"{row.result:12} {verdict}: {row.checked} checked, {off}; {row.note}")
     if any(agrees is not None and not agrees for agrees in table["agrees"]):
         raise RuntimeError(f"the results of {study} do not come out again")
 
 
 @app.command()
-def compare(a: str, b: str, alignment: str = "paper"):
-    """Similarity of anybody's two networks (.safetensors, .pt or .pth), layer by layer, beside the chance level of their shapes."""
+def compare(a: str, b: str, alignment: str = "paper") -> None:
+    """Similarity of anybody's two networks (.safetensors, .pt or .pth), beside chance."""
     first, second = weights.read_state(a), weights.read_state(b)
     layers = kernels.layer_similarity(first, second, alignment)
-    chance = kernels.chance_of_shapes({name: first[f"{name}.weight"].shape for name in layers}, alignment)
+    shapes = {name: first[f"{name}.weight"].shape for name in layers}
+    chance = kernels.chance_of_shapes(shapes, alignment)
     typer.echo(f"{'layer':24} {'similarity':>10} {'SD':>6} {'kernels':>8} {'chance':>7}")
     for name, (mean, sd, n) in layers.items():
         typer.echo(f"{name:24} {mean:10.4f} {sd:6.3f} {n:8} {chance[name]:7.3f}")
-    typer.echo(f"{'mean of the layers':24} {kernels.mean_of_layers(layers):10.4f} {'':15} {sum(chance.values()) / len(chance):7.3f}")
+    mean, level = kernels.mean_of_layers(layers), sum(chance.values()) / len(chance)
+    typer.echo(f"{'mean of the layers':24} {mean:10.4f} {'':15} {level:7.3f}")
 
 
-@app.command()
-def measures(study: str, data_root: Annotated[str, typer.Option(help="folder of the data sets; else $PARADOX_DATA, else data/")] = ""):
-    """How well does each measure of likeness go with how alike networks behave? Spearman's rho with compatibility, over kinds of pairs."""
-    from paradoxlib import measure_bench
+@app.command("measures")
+def bench_measures(study: str, data_root: DataRoot = "") -> None:
+    """How well does each measure of likeness go with how alike networks behave?
 
-    table = measure_bench.bench(studies.load(study, data_root))
-    typer.echo(f"{'':37}" + "".join(f"{kind:>34}" for kind in table["pairs"].unique()) + "   chance  seconds  needs")
+    Spearman's rho with compatibility, over kinds of pairs.
+    """
+    from paradoxlib import results
+
+    table = results.measure_bench(start(study, data_root))
+    kinds = "".join(f"{kind:>34}" for kind in table["pairs"].unique())
+    typer.echo(f"{'':37}{kinds}   chance  seconds  needs")
     for name, rows in table.groupby("measure", sort=False):
-        cells = [f"{row.rho:.2f} ({row.low:.2f} to {row.high:.2f}), p {row.p:.4f}" for row in rows.itertuples()]
-        first = rows.iloc[0]
-        typer.echo(f"{name:37}" + "".join(f"{cell:>34}" for cell in cells) + f"  {first['chance']:7.3f}  {first['seconds']:7.3f}  {first['needs']}")
+        cells = [
+            f"{row.rho:.2f} ({row.low:.2f} to {row.high:.2f}), p {row.p:.4f}"
+            for row in rows.itertuples()
+        ]
+        about = rows.iloc[0]
+        text = "".join(f"{cell:>34}" for cell in cells)
+        cost = f"{about['chance']:7.3f}  {about['seconds']:7.3f}  {about['needs']}"
+        typer.echo(f"{name:37}{text}  {cost}")
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command: one sentence and exit code 2 on bad input, 1 on a failed notebook."""
-    arguments = join_parameters(sys.argv[1:] if arguments is None else arguments)
     try:
-        return app(arguments, standalone_mode=True)
+        return app(join_pairs(sys.argv[1:] if arguments is None else arguments))
     except (ValueError, OSError) as error:
         typer.echo(f"paradox: {error}", err=True)
         sys.exit(2)
@@ -102,8 +170,8 @@ def main(arguments=None):
         sys.exit(1)
 
 
-def join_parameters(arguments):
-    """Return the arguments with each `-p KEY VALUE` as `-p KEY=VALUE`."""
+def join_pairs(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with each `-p KEY VALUE` as `-p KEY=VALUE`: typer takes no pairs."""
     joined, rest = [], list(arguments)
     while rest:
         joined.append(rest.pop(0))

@@ -1,103 +1,165 @@
-"""Check that a study's committed results come out again: from its weights alone, and from its images where they are at hand."""
+"""Check that a study's committed results come out again.
+
+From its weights alone, and from its images where they are at hand.
+"""
 
 import json
 import random
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from paradoxlib import data, distortions, evaluation, kernels, paths, results, tables, training, transplant, weights
+from paradoxlib import keep, paths
+from paradoxlib.behaviour import scores
+from paradoxlib.images import data, datasets, distortions
+from paradoxlib.networks import surgery
+from paradoxlib.results.behaviour_tables import transplant_settings
+from paradoxlib.similarity import kernels
+from paradoxlib.studies import predicting, trained
+from paradoxlib.studies.sessions import Session
+from paradoxlib.studies.study import Study
 
-SAME, OTHER = 0.002, 0.05  # tolerated difference of an accuracy: on the same images (rounding on another machine) and on another copy of them
-SIMILARITY = 1e-6
-TRANSPLANTS = ("all convs", "batch norms alone")
+SAME_IMAGES, OTHER_IMAGES = 0.002, 0.05  # tolerated differences of an accuracy
+SIMILARITY = 1e-6  # tolerated difference of a similarity
+TRANSPLANTS = (surgery.ALL_CONVS, surgery.BATCH_NORMS_ALONE)
 
 
-def verify(study, seed=0):
+class Tolerance(NamedTuple):
+    """How far an accuracy may be off, and why."""
+
+    difference: float
+    note: str
+
+
+class Check(NamedTuple):
+    """What was compared; ``agrees`` is None where it could not be checked."""
+
+    result: str
+    checked: int
+    difference: float
+    tolerance: float
+    agrees: bool | None
+    note: str
+
+
+def verify(session: Session, seed: int = 0) -> pd.DataFrame:
     """Recompute a sample of a study's committed results and compare.
 
-    Weights: all networks. Similarity: all pairs. Accuracy: each network under one condition, drawn at random. Transplants: those of
-    `TRANSPLANTS`. The last two need the images, which are not downloaded; where they are another copy of the data set (CIFAR-10's original
-    archive in place of JPEG files, say), accuracies may differ by `OTHER`.
+    Weights: all networks. Similarity: all pairs. Accuracy: each network under one condition, drawn
+    at random. Transplants: those of `TRANSPLANTS`. The last two need the images, which are not
+    downloaded. On the same images an accuracy may differ by the rounding of another machine; on
+    another copy of the data set (CIFAR-10's original archive in place of JPEG files, say) by more.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each kind of result: ``result``, ``checked``, ``difference`` (the largest), ``tolerance``, ``agrees`` (None where it could not be
-        checked) and a ``note``.
+        A row for each kind of result, with the fields of `Check`.
 
     Raises
     ------
     ValueError
         Where the repository has no results of these settings.
     """
-    rows = [weights_agree(study), similarity_agrees(study)]
-    if data.must_download(study.data.name, study.session.data_root):
-        rows += [(result, 0, np.nan, np.nan, None, f"{study.data.name} is not at hand") for result in ("accuracy", "transplants")]
+    study = session.study
+    checks = [check_weights(study), check_similarity(study)]
+    if data.must_download(study.data.name, session.data_root):
+        note = f"{study.data.name} is not at hand"
+        checks += [
+            Check(result, 0, np.nan, np.nan, None, note) for result in ("accuracy", "transplants")
+        ]
     else:
-        images = study.images("test")
-        tolerance, note = tolerated(study, images)
-        rows += [accuracy_agrees(study, images, seed, tolerance, note), transplants_agree(study, images, tolerance, note)]
-    return pd.DataFrame(rows, columns=["result", "checked", "difference", "tolerance", "agrees", "note"])
+        images = session.images("test")
+        tolerance = tolerate(study, images)
+        checks += [
+            check_accuracy(session, images, seed, tolerance),
+            check_transplants(session, images, tolerance),
+        ]
+    return pd.DataFrame(checks)
 
 
-def committed(study, name, *what):
+def committed(study: Study, name: str, *what: object) -> pd.DataFrame:
     """Return a table of figures/<study>/ that was made by the study's settings."""
-    table = tables.read(paths.figures(study.name) / f"{name}.csv", study.table_key(name, *what))
+    path = paths.published_file(study.name, f"{name}.csv")
+    table = keep.read_table(path, study.table_key(name, *what))
     if table is None:
-        raise ValueError(f"figures/{study.name}/{name}.csv is not there or was made by other settings: nothing to compare with")
+        missing = f"figures/{study.name}/{name}.csv is not there or was made by other settings"
+        raise ValueError(f"{missing}: nothing to compare with")
     return table
 
 
-def weights_agree(study):
+def check_weights(study: Study) -> Check:
     """Compare every network's file with its hash in the table of networks."""
     hashes = committed(study, "networks").set_index("network")["sha256"]
     changed = []
     for name, known in hashes.items():
-        training.load_network(study, name)  # says what is missing, damaged or made by other settings
-        if weights.digest(weights.read(paths.weights(study.name, name))[0]) != known:
+        trained.load_network(study, name)  # says what is missing, damaged or of other settings
+        state, _ = keep.read_tensors(paths.weights_file(study.name, name))
+        if keep.digest(state) != known:
             changed.append(name)
-    return "weights", len(hashes), len(changed), 0, not changed, "changed: " + ", ".join(changed) if changed else "sha256 of every network"
+    note = "changed: " + ", ".join(changed) if changed else "sha256 of every network"
+    return Check("weights", len(hashes), len(changed), 0, not changed, note)
 
 
-def similarity_agrees(study):
+def check_similarity(study: Study) -> Check:
     """Compare the similarity of all pairs."""
     known = committed(study, "similarity_paper").set_index("network")
-    again = kernels.similarity_matrix(training.load_states(study))
+    again = kernels.similarity_matrix(trained.load_states(study))
     difference = float(np.abs(known.to_numpy() - again.to_numpy()).max())
-    return "similarity", len(known) * (len(known) - 1) // 2, difference, SIMILARITY, difference <= SIMILARITY, "all pairs, paper's alignment"
+    pairs, note = len(known) * (len(known) - 1) // 2, "all pairs, paper's alignment"
+    return Check("similarity", pairs, difference, SIMILARITY, difference <= SIMILARITY, note)
 
 
-def tolerated(study, images):
-    """Return the tolerated difference of an accuracy, and why."""
-    known = json.loads((paths.figures(study.name) / "provenance.json").read_text())["data"]["test"]
+def tolerate(study: Study, images: datasets.Images | datasets.ImageFiles) -> Tolerance:
+    """Return how far accuracies may be off on these images."""
+    known = json.loads(paths.provenance_file(study.name).read_text())["data"]["test"]
     if images.fingerprint() == known["sha256"]:
-        return SAME, "the same images"
-    return OTHER, f"other images ({images.source}) than those of the committed results ({known['source']})"
+        return Tolerance(SAME_IMAGES, "the same images")
+    note = f"other images ({images.source}) than those of the committed results"
+    return Tolerance(OTHER_IMAGES, f"{note} ({known['source']})")
 
 
-def accuracy_agrees(study, images, seed, tolerance, note):
+def check_accuracy(
+    session: Session,
+    images: datasets.Images | datasets.ImageFiles,
+    seed: int,
+    tolerance: Tolerance,
+) -> Check:
     """Compare the accuracy of each network under one condition, drawn at random."""
+    study, draw = session.study, random.Random(seed)
     known = committed(study, "accuracy").set_index(["network", "distortion", "level"])["accuracy"]
-    draw, differences = random.Random(seed), []
-    drawn = {name: draw.choice([c for c in study.conditions if c[1] != distortions.IDENTITY.get(c[0])]) for name in study.networks}
+    distorting = [one for one in study.conditions if not distortions.is_identity(*one)]
+    drawn = {name: draw.choice(distorting) for name in study.networks}
+    differences = []
     for condition in sorted(set(drawn.values()), key=study.conditions.index):
-        networks = {name: training.load_network(study, name) for name, wanted in drawn.items() if wanted == condition}
+        names = [name for name in drawn if drawn[name] == condition]
+        networks = {name: trained.load_network(study, name) for name in names}
         text = f"verifying {condition[0]} {condition[1]:g}"
-        how = study.evaluation
-        predicted = evaluation.predict_conditions(networks, images, [condition], how.seed, study.device, text, how.precision)
-        again = evaluation.accuracy(predicted, images.labels, [condition]).set_index("network")["accuracy"]
-        differences += [abs(again[name] - known[name, *condition]) for name in networks]
-    return "accuracy", len(differences), max(differences), tolerance, max(differences) <= tolerance, note
+        predicted = predicting.predict_models(session, networks, images, text, [condition])
+        again = scores.accuracy(predicted, images.labels, [condition])
+        again = again.set_index("network")["accuracy"]
+        differences += [abs(again[name] - known[name, *condition]) for name in names]
+    return within("accuracy", differences, tolerance)
 
 
-def transplants_agree(study, images, tolerance, note):
+def check_transplants(
+    session: Session, images: datasets.Images | datasets.ImageFiles, tolerance: Tolerance
+) -> Check:
     """Compare the visual intelligence after some transplants."""
-    known = committed(study, "transplants", *results.transplant_settings(study)).set_index("transplant")["visual_intelligence"]
+    study = session.study
+    table = committed(study, "transplants", *transplant_settings(study))
+    known = table.set_index("transplant")["visual_intelligence"]
     images = images.first(study.transplant_images)
-    ends = [training.load_network(study, name).state_dict() for name in known.index[:2]]
-    states = {name: transplant.transplant(*ends, *transplant.plan(ends[0])[name]) for name in TRANSPLANTS}
-    predicted = evaluation.predict_states(study, states, images, "verifying transplants")
-    again = evaluation.visual_intelligence(evaluation.accuracy(predicted, images.labels, study.conditions))
-    difference = float((again - known[list(TRANSPLANTS)]).abs().max())
-    return "transplants", len(states), difference, tolerance, difference <= tolerance, note
+    ours, theirs = trained.load_states(study, list(known.index[:2])).values()
+    plan = surgery.plan_transplants(ours)
+    states = {name: surgery.transplant(ours, theirs, *plan[name]) for name in TRANSPLANTS}
+    predicted = predicting.predict_states(session, states, images, "verifying transplants")
+    again = scores.visual_intelligence(scores.accuracy(predicted, images.labels, study.conditions))
+    return within("transplants", (again - known[list(TRANSPLANTS)]).abs(), tolerance)
+
+
+def within(result: str, differences: pd.Series | list[float], tolerance: Tolerance) -> Check:
+    """Return whether all differences are tolerated."""
+    worst = float(max(differences))
+    agrees = worst <= tolerance.difference
+    return Check(result, len(differences), worst, tolerance.difference, agrees, tolerance.note)

@@ -1,10 +1,12 @@
 """What several tests need: a home of their own and a study of three tiny trainings."""
 
+import shutil
+
 import pytest
 import torch
 
 from paradoxlib import paths
-from paradoxlib import study as studies
+from paradoxlib.studies import sessions, training
 
 TINY = """
 name: tiny
@@ -31,8 +33,25 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def tiny(home):
-    """The tiny study, in a home of its own, trained in this process."""
-    return studies.load(tiny_file(home), workers=1)
+    """A session of the tiny study, in a home of its own, trained in this process."""
+    return sessions.start(tiny_file(home), workers=1)
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory):
+    """A folder in which the tiny study was trained, once for all tests; not to be changed."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "HOME", folder)
+        training.train_all(sessions.start(tiny_file(folder), workers=1))
+    return folder
+
+
+@pytest.fixture
+def tiny_trained(tiny, home, trained_home):
+    """A session of the tiny study with its trained networks."""
+    shutil.copytree(trained_home / "weights", home / "weights")
+    return tiny
 
 
 def tiny_file(folder, text=TINY):

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from paradoxlib import data, kernels, models, weights
-from paradoxlib import study as studies
+from paradoxlib import keep, seeds
 from paradoxlib.__main__ import main
+from paradoxlib.networks import models
+from paradoxlib.similarity import kernels
+from paradoxlib.studies.study import names
 
 
 @pytest.fixture
@@ -21,25 +23,36 @@ def call(capsys):
 
 def test_list_names_every_study(call, home):
     code, out, _ = call("list")
-    assert code == 0 and len(out.splitlines()) == len(studies.names())
+    assert code == 0 and len(out.splitlines()) == len(names())
     assert "329 resnet20 on cifar10, 53,956 pairs: 0 trained" in out
 
 
 def test_compare(call, tmp_path):
-    states = [models.build("resnet20", generator=data.generator(seed)).state_dict() for seed in (1, 2)]
-    weights.write(tmp_path / "a.safetensors", states[0], {})
+    states = [
+        models.build("resnet20", generator=seeds.generator(seed)).state_dict() for seed in (1, 2)
+    ]
+    keep.write_tensors(tmp_path / "a.safetensors", states[0], {})
     torch.save(states[1], tmp_path / "b.pth")
     code, out, _ = call("compare", str(tmp_path / "a.safetensors"), str(tmp_path / "b.pth"))
     last = out.splitlines()[-1].split()
     assert code == 0 and len(out.splitlines()) == 1 + 21 + 1
-    assert float(last[-2]) == pytest.approx(kernels.similarity(*states), abs=1e-3) and last[-1] == "0.136"
+    assert (
+        float(last[-2]) == pytest.approx(kernels.similarity(*states), abs=1e-3)
+        and last[-1] == "0.136"
+    )
 
 
 def test_compare_of_different_architectures(call, tmp_path):
     for name in ("resnet20", "resnet50"):
-        weights.write(tmp_path / f"{name}.safetensors", models.build(name).state_dict(), {})
-    code, out, err = call("compare", str(tmp_path / "resnet20.safetensors"), str(tmp_path / "resnet50.safetensors"))
-    assert (code, out) == (2, "") and err.startswith("paradox: networks of different architectures") and err.count("\n") == 1
+        keep.write_tensors(tmp_path / f"{name}.safetensors", models.build(name).state_dict(), {})
+    code, out, err = call(
+        "compare", str(tmp_path / "resnet20.safetensors"), str(tmp_path / "resnet50.safetensors")
+    )
+    assert (
+        (code, out) == (2, "")
+        and err.startswith("paradox: networks of different architectures")
+        and err.count("\n") == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,17 +60,25 @@ def test_compare_of_different_architectures(call, tmp_path):
     [
         (["run", "mnist"], "unknown study 'mnist'"),
         (["run", "demo", "11"], "unknown notebook '11'"),
-        (["run", "demo", "-p", "worker", "2"], "unknown parameter 'worker': did you mean 'workers'?"),
+        (
+            ["run", "demo", "-p", "worker", "2"],
+            "unknown parameter 'worker': did you mean 'workers'?",
+        ),
         (["run", "demo", "-p", "workers", "two"], "parameter workers is 'two'"),
         (["run", "demo", "-p", "device", "abacus"], "device 'abacus' cannot be used"),
-        (["run", "cifar10-20", "-p", "data_root", "/nowhere"], "cifar10 is neither in /nowhere/cifar10"),
+        (
+            ["run", "cifar10-20", "-p", "data_root", "/nowhere"],
+            "cifar10 is neither in /nowhere/cifar10",
+        ),
         (["compare", "a.h5", "b.h5"], "neither .safetensors nor"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(call, home, monkeypatch, arguments, text):
     from torchvision.datasets import CIFAR10
 
-    monkeypatch.setattr(CIFAR10, "url", (home / "nowhere.tar.gz").as_uri())  # no network at test time
+    monkeypatch.setattr(
+        CIFAR10, "url", (home / "nowhere.tar.gz").as_uri()
+    )  # no network at test time
     code, _, err = call(*arguments)
     assert code == 2 and text in err and err.startswith("paradox: ") and err.count("\n") == 1
     assert not (home / "runs").exists() and not (home / "weights").exists()

@@ -1,4 +1,7 @@
-"""The notebooks keep the project's conventions and hold the outputs of an unbroken run; nbval runs them (see the Makefile)."""
+"""The notebooks keep the project's conventions and hold the outputs of an unbroken run.
+
+nbval runs them (see the Makefile).
+"""
 
 import ast
 import re
@@ -36,7 +39,9 @@ def test_the_order_of_title_imports_parameters(cells):
     assert parameters["metadata"]["tags"] == ["parameters"]
     body = ast.parse(parameters["source"]).body
     assert {node.targets[0].id for node in body} == PARAMETERS
-    assert all(isinstance(node.value, ast.Constant) for node in body) and parameters["source"].count("#") == len(body)
+    assert all(isinstance(node.value, ast.Constant) for node in body) and parameters[
+        "source"
+    ].count("#") == len(body)
 
 
 def test_cells_are_short_and_define_nothing(cells):
@@ -52,11 +57,18 @@ def test_there_is_a_check_against_the_paper(cells):
 
 def test_every_cell_was_run_in_order_without_error(cells):
     assert [cell["execution_count"] for cell in code(cells)] == list(range(1, len(code(cells)) + 1))
-    assert not any(output["output_type"] == "error" for cell in code(cells) for output in cell["outputs"])
+    assert not any(
+        output["output_type"] == "error" for cell in code(cells) for output in cell["outputs"]
+    )
 
 
 def test_no_paths_of_a_machine_and_no_progress_bars_are_stored(cells):
-    stored = "".join(str(output) for cell in code(cells) for output in cell["outputs"] if "image/png" not in output.get("data", {}))
+    stored = "".join(
+        str(output)
+        for cell in code(cells)
+        for output in cell["outputs"]
+        if "image/png" not in output.get("data", {})
+    )
     assert not re.search(r"/(home|root|work|tmp)/|it/s|image/s", stored)
 
 
@@ -70,14 +82,23 @@ def test_every_import_is_used(cells):
 
 
 @pytest.mark.parametrize("study", ["cifar10-20", "cifar10-resnet50"])
-def test_the_readme_s_claims_are_those_that_were_computed(study):
+def test_the_claims_page_shows_what_was_computed(study):
     claims = pd.read_csv(paths.PACKAGE.parent / "figures" / study / "claims.csv", comment="#")
-    readme = (paths.PACKAGE.parent / "README.md").read_text()
+    page = (paths.PACKAGE.parent / "docs" / "claims.md").read_text()
     for row in claims.itertuples():
         published = "" if np.isnan(row.published) else f"{row.published:.2f}"
-        number = row.notebook[:2]
-        assert f"| {row.statement} | [{number}](notebooks/{row.notebook}.ipynb) |" in readme
-        assert f"| {published} | {row.reproduced:.2f} | {row.low:.2f} to {row.high:.2f} | {row.verdict} |" in readme
+        link = f"[{row.notebook[:2]}](../notebooks/{row.notebook}.ipynb)"
+        interval = f"{row.low:.2f} to {row.high:.2f}"
+        assert f"| {row.statement} | {link} |" in page
+        assert f"| {published} | {row.reproduced:.2f} | {interval} | {row.verdict} |" in page
+
+
+def test_every_stored_figure_has_alternative_text(cells):
+    for cell in code(cells):
+        text = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
+        for output in cell["outputs"]:
+            if "image/png" in output.get("data", {}):
+                assert len(text) > 40 and output["metadata"]["image/png"]["alt"] == text
 
 
 def test_links_lead_somewhere(cells):

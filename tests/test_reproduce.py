@@ -8,8 +8,12 @@ from conftest import tiny_file
 from nbformat.v4 import new_code_cell, new_notebook
 
 from paradoxlib import paths, reproduce
+from paradoxlib.images import datasets
 
-KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 
 
 @pytest.fixture
@@ -18,11 +22,20 @@ def notebooks(home, monkeypatch):
     folder = home / "notebooks"
     folder.mkdir()
     monkeypatch.setattr(paths, "NOTEBOOKS", folder)
-    parameters = new_code_cell('study_name = "demo"\ndata_root = ""\nrecompute = False\nfail = False', metadata={"tags": ["parameters"]})
-    target = paths.figures("tiny")
-    make = f"import pathlib\np = pathlib.Path({str(target)!r})\np.mkdir(parents=True, exist_ok=True)\n"
+    parameters = new_code_cell(
+        'study_name = "demo"\ndata_root = ""\nrecompute = False\nfail = False',
+        metadata={"tags": ["parameters"]},
+    )
+    target = paths.figures_folder("tiny")
+    make = (
+        f"import pathlib\np = pathlib.Path({str(target)!r})\np.mkdir(parents=True, exist_ok=True)\n"
+    )
     for number in ("00_last", "01_first"):
-        cells = [parameters, new_code_cell(make + f"(p / '{number}.csv').write_text(study_name)"), new_code_cell("assert not fail, 'as asked'")]
+        cells = [
+            parameters,
+            new_code_cell(make + f"(p / '{number}.csv').write_text(study_name)"),
+            new_code_cell("assert not fail, 'as asked'"),
+        ]
         nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / f"{number}.ipynb")
     return folder
 
@@ -45,16 +58,19 @@ def test_runs_in_order_the_summary_last_then_skips_what_is_done(run):
     assert report.index("01_first: running") < report.index("00_last: running")
     assert "00_last.csv" in report and "all notebooks:" in report
     assert run().count("done before") == 2
-    (paths.figures("tiny") / "01_first.csv").unlink()
+    (paths.figures_folder("tiny") / "01_first.csv").unlink()
     assert "01_first: running" in run()
-    facts = json.loads((paths.figures("tiny") / "provenance.json").read_text())
+    facts = json.loads((paths.provenance_file("tiny")).read_text())
     assert facts["data"]["train"]["count"] == 48 and facts["versions"]["torch"]
 
 
 def test_a_failed_notebook_is_named_and_not_taken_for_done(run):
-    with pytest.raises(reproduce.NotebookFailed, match=r"01_first.ipynb failed in cell \d+: AssertionError: as asked"):
+    with pytest.raises(
+        reproduce.NotebookFailed,
+        match=r"01_first.ipynb failed in cell \d+: AssertionError: as asked",
+    ):
         run(parameters={"fail": True})
-    assert not paths.executed("tiny", "01_first.ipynb").exists()
+    assert not paths.executed_file("tiny", "01_first.ipynb").exists()
     assert "01_first: running" in run(["01"])
 
 
@@ -73,10 +89,9 @@ def test_bad_input_is_refused_before_anything_runs(run, home, chosen, parameters
 
 
 def test_changed_data_are_not_mixed_with_old_results(run, monkeypatch):
-    from paradoxlib import data
 
     run(["01"])
-    monkeypatch.setattr(data.Images, "fingerprint", lambda images: "another")
+    monkeypatch.setattr(datasets.Images, "fingerprint", lambda images: "another")
     with pytest.raises(ValueError, match="the data of study tiny have changed"):
         run(["00"])
     assert "00_last: running" in run(["00"], refresh=True)
@@ -97,7 +112,12 @@ def test_an_edited_notebook_runs_again(run, notebooks):
 
 def test_refresh_forgets(run, home):
     run()
-    kept = [paths.weights("tiny", "A"), paths.predictions("tiny", "A"), paths.computed("tiny", "accuracy"), paths.checkpoint("tiny", "A")]
+    kept = [
+        paths.weights_file("tiny", "A"),
+        paths.predictions_file("tiny", "A"),
+        paths.computed_file("tiny", "accuracy.csv"),
+        paths.checkpoint_file("tiny", "A"),
+    ]
     for path in kept:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")

@@ -1,57 +1,89 @@
 """Committed results are found to agree, or named where they do not."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
 import torch
+from conftest import tiny_file
 
-from paradoxlib import data, paths, results, tables, verify, weights
+from paradoxlib import keep, paths, results, verify
 from paradoxlib.__main__ import main
+from paradoxlib.images import data
+from paradoxlib.results import tables
+from paradoxlib.studies import sessions
+
+
+@pytest.fixture(scope="module")
+def published_home(trained_home, tmp_path_factory):
+    """A folder with the tiny study's networks and all that verify compares."""
+    folder = tmp_path_factory.mktemp("published")
+    shutil.copytree(trained_home / "weights", folder / "weights")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "HOME", folder)
+        publish(sessions.start(tiny_file(folder), workers=1))
+    return folder
 
 
 @pytest.fixture
-def published(tiny):
-    """The tiny study with all that verify compares."""
-    for make in (results.networks, results.accuracies, results.similarity, results.transplants):
-        make(tiny)
-    images = tiny.images("test")
-    tables.write_provenance(tiny, {"data": {"test": {"source": images.source, "sha256": images.fingerprint()}}})
+def published(tiny, home, published_home):
+    """A session of the tiny study with all that verify compares."""
+    for part in ("weights", "figures"):
+        shutil.copytree(published_home / part, home / part)
     return tiny
+
+
+def publish(session):
+    """Make what verify compares."""
+    needed = results.network_settings, results.accuracies, results.similarities
+    for make in (*needed, results.transplants):
+        make(session)
+    images = session.images("test")
+    seen = {"source": images.source, "sha256": images.fingerprint()}
+    tables.write_provenance(session.study, {"data": {"test": seen}})
 
 
 def test_what_was_computed_agrees(published):
     table = verify.verify(published).set_index("result")
     assert list(table.index) == ["weights", "similarity", "accuracy", "transplants"]
     assert table["agrees"].all() and table["difference"].max() < 1e-6
-    assert table["checked"].tolist() == [3, 3, 3, 2] and table.loc["accuracy", "note"] == "the same images"
+    assert (
+        table["checked"].tolist() == [3, 3, 3, 2]
+        and table.loc["accuracy", "note"] == "the same images"
+    )
 
 
 def test_other_weights_are_found(published):
-    path = paths.weights("tiny", "C")
-    tensors, about = weights.read(path)
-    weights.write(path, tensors | {"conv1.weight": tensors["conv1.weight"] + 0.01 * torch.randn(tensors["conv1.weight"].shape)}, about)
+    path = paths.weights_file("tiny", "C")
+    tensors, about = keep.read_tensors(path)
+    shape, source = tensors["conv1.weight"].shape, torch.Generator().manual_seed(0)
+    tensors["conv1.weight"] += 0.01 * torch.randn(shape, generator=source)
+    keep.write_tensors(path, tensors, about)
     table = verify.verify(published).set_index("result")
     assert not table.loc["weights", "agrees"] and table.loc["weights", "note"] == "changed: C"
     assert not table.loc["similarity", "agrees"]
 
 
 def test_another_accuracy_is_found(published):
-    path = paths.figures("tiny") / "accuracy.csv"
+    path = paths.published_file("tiny", "accuracy.csv")
     table = pd.read_csv(path, comment="#")
     table["accuracy"] += 0.01
-    tables.write(path, table, published.table_key("accuracy"))
+    keep.write_table(path, table, published.study.table_key("accuracy"))
     assert not verify.verify(published).set_index("result").loc["accuracy", "agrees"]
 
 
 def test_other_images_are_named_and_a_wider_tolerance_stated(published):
-    path = paths.figures("tiny") / "provenance.json"
+    path = paths.provenance_file("tiny")
     facts = json.loads(path.read_text())
     facts["data"]["test"] |= {"sha256": "0", "source": "elsewhere"}
     path.write_text(json.dumps(facts))
     table = verify.verify(published).set_index("result")
-    assert (table.loc[["accuracy", "transplants"], "tolerance"] == verify.OTHER).all()
-    assert "other images" in table.loc["accuracy", "note"] and "elsewhere" in table.loc["accuracy", "note"]
+    assert (table.loc[["accuracy", "transplants"], "tolerance"] == verify.OTHER_IMAGES).all()
+    assert (
+        "other images" in table.loc["accuracy", "note"]
+        and "elsewhere" in table.loc["accuracy", "note"]
+    )
 
 
 def test_without_data_the_rest_is_checked(published, monkeypatch):
@@ -64,7 +96,7 @@ def test_the_command(published, home, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(home / "tiny.yaml")])
     assert not stop.value.code and capsys.readouterr().out.count("agrees") == 4
-    (paths.figures("tiny") / "networks.csv").unlink()
+    paths.published_file("tiny", "networks.csv").unlink()
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(home / "tiny.yaml")])
     assert stop.value.code == 2 and "nothing to compare with" in capsys.readouterr().err

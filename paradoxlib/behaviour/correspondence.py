@@ -1,0 +1,243 @@
+"""Does one matrix of pairs go with another?
+
+Correlations over pairs of networks, with intervals and tests that resample networks. scikit-bio has
+Mantel's test, too, but it knows neither families nor masks of pairs.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from paradoxlib.behaviour import intervals
+from paradoxlib.paper import published
+
+SCORES = ("measure", "pairs", "n", "rho", "low", "high", "p", "chosen", "reported")
+PAIRS = ("all pairs", "within families", "between families")
+CORRELATION_COLUMNS = ["definition", "pairs", "n", "r", "low", "high", "p", "rho", "rho_p"]
+RELABELLINGS_AT_ONCE = 500  # what fits in memory
+
+
+def chosen_pairs(family_of: Mapping[str, Any], names: Sequence[str], which: str) -> np.ndarray:
+    """Return the mask (network, network) of one of `PAIRS`, given {network: family}.
+
+    The diagonal is never in it.
+    """
+    if which not in PAIRS:
+        raise ValueError(f"which is {which!r}: choose of {', '.join(PAIRS)}")
+    families = np.array([family_of[name] for name in names])
+    same, apart = families[:, None] == families, ~np.eye(len(names), dtype=bool)
+    if which == "all pairs":
+        return apart
+    return apart & (same if which == "within families" else ~same)
+
+
+def correlation(
+    compatibility: ArrayLike, similarity: ArrayLike, chosen: np.ndarray | None = None
+) -> float:
+    """Return Pearson's r of similarity with compatibility.
+
+    It is that of all pairs, or of those of a mask (network, network); nan where one of the two is
+    the same for all of them.
+    """
+    c, s = np.asarray(compatibility), np.asarray(similarity)
+    pairs = np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1)
+    if np.ptp(s[pairs]) == 0 or np.ptp(c[pairs]) == 0:
+        return np.nan
+    return float(stats.pearsonr(s[pairs], c[pairs])[0])
+
+
+def correlation_interval(
+    compatibility: ArrayLike,
+    similarity: ArrayLike,
+    chosen: np.ndarray | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> intervals.Estimate:
+    """Return Pearson's r of similarity with compatibility over the chosen pairs.
+
+    Pairs share networks, so for its 95 % interval networks are resampled, not pairs. Pairs of a
+    network with itself are left out.
+    """
+    c, s = np.asarray(compatibility), np.asarray(similarity)
+    source, n = np.random.default_rng(seed), len(c)
+    mask = ~np.eye(n, dtype=bool) if chosen is None else chosen
+    upper = np.triu_indices(n, 1)
+    samples = []
+    for _ in range(resamples):
+        drawn = source.integers(n, size=n)
+        i, j = drawn[upper[0]], drawn[upper[1]]
+        i, j = i[mask[i, j]], j[mask[i, j]]
+        x, y = s[i, j], c[i, j]
+        if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0:
+            samples.append(stats.pearsonr(x, y)[0])
+    low, high = intervals.bounds(np.array(samples))
+    return intervals.Estimate(correlation(c, s, chosen), float(low), float(high))
+
+
+def permutation_test(
+    compatibility: ArrayLike,
+    similarity: ArrayLike,
+    chosen: np.ndarray | None = None,
+    family_of: Sequence[Any] | None = None,
+    permutations: int = 9999,
+    seed: int = 0,
+) -> float:
+    """Return the two-sided p of Mantel's test.
+
+    It is the share of relabelled networks that correlate as strongly as these, 1 / (permutations
+    + 1) at least. Networks are relabelled in one of the two matrices. With `family_of` (one entry
+    for each network) families stay families: members change places within a family, and families
+    of one size with each other, so pairs within families remain such.
+    """
+    c, s = np.asarray(compatibility), np.asarray(similarity)
+    i, j = np.nonzero(np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1))
+    source, real = np.random.default_rng(seed), abs(correlation(c, s, chosen))
+
+    def relabel() -> np.ndarray:
+        return source.permutation(len(c)) if family_of is None else relabelled(family_of, source)
+
+    fixed, as_strong = s[i, j] - s[i, j].mean(), 0
+    for start in range(0, permutations, RELABELLINGS_AT_ONCE):
+        count = min(RELABELLINGS_AT_ONCE, permutations - start)
+        new = np.stack([relabel() for _ in range(count)])
+        moved = c[new[:, i], new[:, j]]
+        moved -= moved.mean(1, keepdims=True)
+        r = moved @ fixed / (np.linalg.norm(moved, axis=1) * np.linalg.norm(fixed))
+        as_strong += int((abs(r) >= real - 1e-12).sum())
+    return (as_strong + 1) / (permutations + 1)
+
+
+def relabelled(family_of: Sequence[Any], source: np.random.Generator) -> np.ndarray:
+    """Return a random permutation of networks that maps every family onto one of its size.
+
+    `family_of` has one entry for each network.
+    """
+    families: dict[Any, list[int]] = {}
+    for network, family in enumerate(family_of):
+        families.setdefault(family, []).append(network)
+    new = np.empty(len(family_of), dtype=int)
+    for size in {len(family) for family in families.values()}:
+        alike = [family for family in families.values() if len(family) == size]
+        for members, target in zip(alike, source.permutation(len(alike)), strict=True):
+            new[members] = source.permutation(alike[target])
+    return new
+
+
+def ranks(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return a symmetric matrix with the values of the chosen pairs replaced by their ranks."""
+    result = np.zeros(matrix.shape)
+    result[chosen] = stats.rankdata(matrix[chosen])
+    return result
+
+
+def correlate_matrices(
+    compatibilities: Mapping[str, pd.DataFrame],
+    similarity: pd.DataFrame,
+    family_of: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Return how similarity goes with each definition of compatibility, for each of `PAIRS`.
+
+    Parameters
+    ----------
+    compatibilities : dict
+        {definition: (network, network)}.
+    similarity : pandas.DataFrame
+        (network, network).
+    family_of : dict
+        {network: family}.
+
+    Returns
+    -------
+    pandas.DataFrame
+        definition, pairs, n (how many); r, Pearson's, with ``low`` and ``high``, its 95 % interval
+        over resampled networks, and its ``p`` by permutation; rho, Spearman's (Pearson's of the
+        ranks of the chosen pairs), with ``rho_p``. All are nan for fewer than three pairs.
+    """
+    names, rows = list(similarity.index), []
+    families = [family_of[name] for name in names]
+    for definition, compatibility in compatibilities.items():
+        c, s = compatibility.to_numpy(), similarity.to_numpy()
+        for which in PAIRS:
+            chosen = chosen_pairs(family_of, names, which)
+            labels = None if which == "all pairs" else families
+            n = int(chosen.sum() // 2)
+            row: dict[str, Any] = {"definition": definition, "pairs": which, "n": n}
+            if n >= 3:
+                r, low, high = correlation_interval(c, s, chosen)
+                row |= {"r": r, "low": low, "high": high}
+                row["p"] = permutation_test(c, s, chosen, labels)
+                c_ranks, s_ranks = ranks(c, chosen), ranks(s, chosen)
+                row["rho"] = correlation(c_ranks, s_ranks, chosen)
+                row["rho_p"] = permutation_test(c_ranks, s_ranks, chosen, labels)
+            rows.append(row)
+    return pd.DataFrame(rows, columns=CORRELATION_COLUMNS)
+
+
+def published_correlation(architecture: str) -> float:
+    """Return Pearson's r over all pairs of the published matrices of an experiment."""
+    return correlation(*published.read_experiment(architecture))
+
+
+def matrix_of(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the matrix (network, network) of a column of a table of pairs (a, b).
+
+    Networks are in the order in which they come in the table. A pair with several rows gets their
+    mean; the diagonal is nan.
+    """
+    means = table.groupby(["a", "b"], sort=False)[column].mean()
+    names = list(dict.fromkeys(name for pair in means.index for name in pair))
+    matrix = pd.DataFrame(np.nan, names, names)
+    for (a, b), value in means.items():
+        matrix.loc[a, b] = matrix.loc[b, a] = value
+    return matrix
+
+
+def halves(family_of: Mapping[str, str], names: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Return the networks of every other family and the rest, to choose on and to report on."""
+    names = list(names)
+    founders = list(dict.fromkeys(family_of[name] for name in names))
+    first = {name for name in names if founders.index(family_of[name]) % 2 == 0}
+    return first, set(names) - first
+
+
+def score_measures(
+    family_of: Mapping[str, str], pairs: pd.DataFrame, columns: Iterable[str]
+) -> pd.DataFrame:
+    """Return how the measures in columns of a table of pairs (a, b) go with its compatibility.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each measure and kind of pairs (`PAIRS`): n, Spearman's ``rho``
+        with its interval over resampled networks, ``low`` to ``high``, and ``p`` by permutation;
+        and ``chosen`` and ``reported``, rho over the families of either half (see `halves`).
+    """
+    compatibility = matrix_of(pairs, "compatibility")
+    names = list(compatibility)
+    families = [family_of[name] for name in names]
+    in_half = [np.array([name in half for name in names]) for half in halves(family_of, names)]
+    rows = []
+    for column in columns:
+        matrix = matrix_of(pairs, column).loc[names, names]
+        behaviour, own = compatibility.to_numpy(), matrix.to_numpy()
+        defined = ~np.isnan(behaviour) & ~np.isnan(own)
+        for which in PAIRS:
+            chosen = chosen_pairs(family_of, names, which) & defined
+            n = int(chosen.sum() // 2)
+            row: dict[str, object] = {"measure": column, "pairs": which, "n": n}
+            if n >= 3:
+                x, y = (ranks(values, chosen) for values in (behaviour, own))
+                rho, low, high = correlation_interval(x, y, chosen)
+                strata = None if which == "all pairs" else families
+                p = permutation_test(x, y, chosen, strata)
+                row |= {"rho": rho, "low": low, "high": high, "p": p}
+                for name, half in zip(("chosen", "reported"), in_half, strict=True):
+                    some = chosen & half & half[:, None]
+                    x, y = (ranks(values, some) for values in (behaviour, own))
+                    row[name] = correlation(x, y, some) if some.any() else np.nan
+            rows.append(row)
+    return pd.DataFrame(rows, columns=SCORES)

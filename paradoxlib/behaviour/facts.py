@@ -1,0 +1,208 @@
+"""Compute what the paper states of networks and of pairs, each fact with its interval.
+
+`paper.statements` says what the paper states of them, and in which range a statement holds.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from paradoxlib.behaviour import intervals, scores
+from paradoxlib.images import distortions
+from paradoxlib.paper import statements
+
+SAME_SCORE = 0.02  # networks whose visual intelligence is so near score the same
+
+
+class Able(NamedTuple):
+    """How networks that were trained on all distortions compare with one that was not."""
+
+    loss: intervals.Estimate  # the largest loss of accuracy on clean images
+    better: intervals.Estimate  # distortions under which all of them are more accurate
+
+
+class DeviatingLayer(NamedTuple):
+    """The layer whose kernels one child changed most, and how many others changed it most, too."""
+
+    layer: str
+    same: intervals.Estimate  # children other than the first that share the layer
+    others: int  # children other than the first
+
+
+class Transplanted(NamedTuple):
+    """What a transplant does to its recipient."""
+
+    gain: intervals.Estimate  # of visual intelligence
+    kept: intervals.Estimate  # distortions under which it is as accurate as before, or more
+
+
+def extreme(pairs: pd.DataFrame, highest: bool) -> intervals.Estimate:
+    """Return the compatibility of the pair that behaves most alike, or least; nan without pairs.
+
+    The highest is that with its sign; the lowest is the lowest absolute one.
+    """
+    size = pairs["compatibility"].abs()
+    if size.isna().all():
+        return intervals.exact(math.nan)
+    if highest:
+        pair = pairs.loc[pairs["compatibility"].idxmax()]
+        return intervals.Estimate(pair["compatibility"], pair["low"], pair["high"])
+    pair = pairs.loc[size.idxmin()]
+    low, high = sorted((abs(pair["low"]), abs(pair["high"])))
+    if pair["low"] < 0 < pair["high"]:
+        low = 0.0
+    return intervals.Estimate(abs(pair["compatibility"]), low, high)
+
+
+def means_over_resampled_networks(
+    pairs: pd.DataFrame, column: str, chosen: pd.Series, resamples: int = 2000, seed: int = 0
+) -> np.ndarray:
+    """Return the mean of a column over chosen pairs: (1 + resamples,).
+
+    The first mean is the real one; the others are those of resampled networks. `chosen` is a mask
+    of the rows of `pairs`.
+    """
+    names = sorted({*pairs["a"], *pairs["b"]})
+    drawn = intervals.draw_networks(len(names), resamples, seed)
+    counts = np.vstack([np.ones_like(drawn[:1]), drawn])
+    first, second = (counts[:, [names.index(name) for name in pairs[end]]] for end in "ab")
+    weights = first * second * (chosen & pairs[column].notna()).to_numpy()
+    sums = pairs[column].fillna(0).to_numpy() @ weights.T
+    with np.errstate(invalid="ignore"):
+        return sums / weights.sum(1)
+
+
+def pair_facts(pairs: pd.DataFrame) -> dict[str, intervals.Estimate]:
+    """Return the facts of a table of pairs.
+
+    The intervals of means are those of resampled networks, the others those of resampled test
+    images. The lowest similarity has none.
+
+    Returns
+    -------
+    dict
+        ``family``, the lowest similarity within a family; ``strangers``, the mean similarity
+        between families; ``gap``, the mean compatibility of nearly identical networks less that of
+        all others; and the compatibility of the pair at each corner: ``alike and alike``,
+        ``yellow``, ``red`` and ``different and different``.
+    """
+    apart, near = pairs["relation"] == "strangers", pairs["similarity"] >= statements.ALIKE
+    means = {
+        "strangers": means_over_resampled_networks(pairs, "similarity", apart),
+        "near": means_over_resampled_networks(pairs, "compatibility", near),
+        "far": means_over_resampled_networks(pairs, "compatibility", ~near),
+    }
+    return {
+        "family": intervals.exact(pairs[~apart]["similarity"].min()),
+        "strangers": intervals.estimate(means["strangers"]),
+        "gap": intervals.estimate(means["near"] - means["far"]),
+        "alike and alike": extreme(pairs[near], highest=True),
+        "yellow": extreme(pairs[near], highest=False),
+        "red": extreme(pairs[apart], highest=True),
+        "different and different": extreme(pairs[apart], highest=False),
+    }
+
+
+def accuracy_facts(
+    samples: np.ndarray | torch.Tensor, conditions: Sequence[distortions.Condition]
+) -> dict[str, intervals.Estimate]:
+    """Return the facts of accuracies (resample, network, condition), the real ones first.
+
+    Returns
+    -------
+    dict
+        The lowest and the highest ``clean accuracy`` and ``visual intelligence``; ``spread``, the
+        range of the second over that of the first; and ``same score``, the largest gap on one
+        distortion between two networks of equal visual intelligence.
+    """
+    means = scores.distortion_means(samples, conditions)
+    able, clean = means.mean(-1), scores.clean_samples(samples, conditions)
+    with np.errstate(divide="ignore", invalid="ignore"):  # networks that are all equally accurate
+        spread = np.ptp(able, 1) / np.ptp(clean, 1)
+    found = {
+        "clean accuracy, lowest": clean.min(1),
+        "clean accuracy, highest": clean.max(1),
+        "visual intelligence, lowest": able.min(1),
+        "visual intelligence, highest": able.max(1),
+        "spread": spread,
+        "same score": largest_gap(means),
+    }
+    return {name: intervals.estimate(values) for name, values in found.items()}
+
+
+def largest_gap(means: np.ndarray) -> np.ndarray:
+    """Return the largest gap between the accuracies of two networks of equal score: (resample,).
+
+    `means` are accuracies (resample, network, distortion), the real ones first, by which the two
+    networks are chosen; nan where no two networks score the same.
+    """
+    able = means[0].mean(-1)
+    near = abs(able[:, None] - able) <= SAME_SCORE
+    if near.sum() == len(near):
+        return np.full(len(means), np.nan)
+    gap = abs(means[:, :, None] - means[:, None]).max(-1)
+    a, b = np.unravel_index(np.argmax(np.where(near, gap[0], -1)), near.shape)
+    return gap[:, a, b]
+
+
+def able_facts(
+    samples: np.ndarray | torch.Tensor,
+    conditions: Sequence[distortions.Condition],
+    parent: int,
+    others: Sequence[int],
+) -> Able:
+    """Return how networks that were trained on all distortions compare with one that was not.
+
+    `parent`, the latter, and `others` are places of networks in `samples` (resample, network,
+    condition), the real ones first.
+    """
+    clean = scores.clean_samples(samples, conditions)
+    means = scores.distortion_means(samples, conditions)
+    loss = (clean[:, [parent]] - clean[:, others]).max(1)
+    better = (means[:, others] > means[:, [parent]]).all(1).sum(1).astype(float)
+    return Able(intervals.estimate(loss), intervals.estimate(better))
+
+
+def layer_facts(changes: pd.DataFrame, child: str) -> DeviatingLayer:
+    """Return which layer deviates most in a child, and in how many others.
+
+    `changes` are the mean similarities of layers to the parent's: (network, layer, mean).
+    """
+    lowest = changes.loc[changes.groupby("network", sort=False)["mean"].idxmin()]
+    layers = lowest.set_index("network")["layer"]
+    same = (layers.drop(child) == layers[child]).sum()
+    return DeviatingLayer(layers[child], intervals.exact(float(same)), len(layers) - 1)
+
+
+def transplant_facts(
+    transplants: pd.DataFrame, layers: Iterable[str], columns: Sequence[str]
+) -> dict[str, Transplanted]:
+    """Return {layer: what its transplant does}.
+
+    Parameters
+    ----------
+    transplants : pandas.DataFrame
+        A row for the recipient, which is the first, the donor and each transplant: ``transplant``
+        (its name), ``gain``, ``gain_low``, ``gain_high``, and the accuracy under each distortion.
+    layers : list
+        Names of transplants.
+    columns : list
+        The distortions.
+    """
+    rows = transplants.set_index("transplant")
+    means, found = rows[list(columns)], {}
+    for layer in layers:
+        kept = (means.loc[layer] >= means.iloc[0] - 1e-9).sum()
+        gain = intervals.Estimate(*rows.loc[layer, ["gain", "gain_low", "gain_high"]])
+        found[layer] = Transplanted(gain, intervals.exact(float(kept)))
+    return found
+
+
+def recovered_fact(transplants: pd.DataFrame, name: str) -> intervals.Estimate:
+    """Return the share of the way from recipient to donor that a transplant goes."""
+    rows = transplants.set_index("transplant")
+    return intervals.Estimate(*rows.loc[name, ["recovered", "recovered_low", "recovered_high"]])

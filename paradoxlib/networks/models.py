@@ -1,0 +1,175 @@
+"""Residual networks as the paper counts them: build them, name their layers, load and fold them."""
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import torch
+from torch import nn
+
+from paradoxlib.networks import initialisers, resnets
+
+State = dict[str, torch.Tensor]  # a network's state dict
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """All that is known of an architecture.
+
+    Attributes
+    ----------
+    network : type of ResNet
+        Its class: ``network(depths, num_classes, small_images)`` makes one.
+    depths : tuple of int
+        The number of blocks of each stage.
+    initialiser : str
+        One of `initialisers.INITIALISERS`, used where none is asked for.
+    """
+
+    network: type[resnets.ResNet]
+    depths: tuple[int, ...]
+    initialiser: str
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Return the names of a block's convolutions, in their order, the projection aside."""
+        return self.network.branches
+
+
+ARCHITECTURES = {
+    "resnet20": Architecture(resnets.BasicResNet, (3, 3, 3), "he_normal"),
+    "resnet50": Architecture(resnets.BottleneckResNet, (3, 4, 6, 3), "glorot_uniform"),
+    "resnet101": Architecture(resnets.BottleneckResNet, (3, 4, 23, 3), "glorot_uniform"),
+    "resnet152": Architecture(resnets.BottleneckResNet, (3, 8, 36, 3), "glorot_uniform"),
+}
+
+
+def build(
+    name: str,
+    num_classes: int = 10,
+    small_images: bool = False,
+    initialiser: str | None = None,
+    generator: torch.Generator | None = None,
+) -> resnets.ResNet:
+    """Return a freshly initialised network.
+
+    Parameters
+    ----------
+    name : str
+        One of `ARCHITECTURES`: ``resnet20``, ``resnet50``, ``resnet101`` or ``resnet152``.
+    num_classes : int
+        Outputs of the dense layer ``fc``; at least 2.
+    small_images : bool
+        For the ImageNet networks at 32 x 32 pixels: ``conv1`` without stride and no pooling after
+        it. The weights are the same in number and shape. resnet20 is made for 32 x 32 and ignores
+        it.
+    initialiser : str, optional
+        One of `initialisers.INITIALISERS`. Where it is not given, the architecture's own:
+        he_normal for resnet20 and glorot_uniform for the others.
+    generator : torch.Generator, optional
+        Source of the random weights.
+
+    Returns
+    -------
+    ResNet
+        Maps RGB images (n, 3, h, w), 0..1, to logits (n, num_classes); see `ResNet.standardise`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown architecture or initialiser, or fewer than 2 classes.
+    """
+    if name not in ARCHITECTURES:
+        raise ValueError(f"unknown architecture {name!r}: choose one of {', '.join(ARCHITECTURES)}")
+    if num_classes < 2:
+        raise ValueError(f"num_classes is {num_classes}: a classifier needs at least 2")
+    initialiser = initialiser or ARCHITECTURES[name].initialiser
+    if initialiser not in initialisers.INITIALISERS:
+        known = ", ".join(initialisers.INITIALISERS)
+        raise ValueError(f"unknown initialiser {initialiser!r}: choose one of {known}")
+    model = empty(name, num_classes, small_images)
+    initialisers.initialise(model, initialiser, generator)
+    return model.to(memory_format=torch.channels_last)
+
+
+def empty(name: str, num_classes: int = 10, small_images: bool = False) -> resnets.ResNet:
+    """Return a network with PyTorch's own first weights, for its layers' names and shapes."""
+    architecture = ARCHITECTURES[name]
+    return architecture.network(architecture.depths, num_classes, small_images)
+
+
+def conv_layers(model: nn.Module) -> dict[str, nn.Conv2d]:
+    """Return {layer name: Conv2d} in the paper's order.
+
+    Of a block first come its branch2 layers, then its projection.
+    """
+    return {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
+
+
+def convolutions(state: State) -> list[str]:
+    """Return the names of a state dict's convolutions, in its order.
+
+    A convolution is what has a weight of four dimensions.
+    """
+    return [
+        name.removesuffix(".weight")
+        for name, value in state.items()
+        if name.endswith(".weight") and value.dim() == 4
+    ]
+
+
+def count_values(model: nn.Module) -> int:
+    """Return the number of values that describe a network, running statistics included."""
+    return sum(value.numel() for value in model.state_dict().values() if value.is_floating_point())
+
+
+def load_state(model: nn.Module, state: State) -> None:
+    """Put a state dict into a network.
+
+    Raises
+    ------
+    ValueError
+        For an entry that is missing, left over or of another shape; it is named.
+    """
+    own, misfit = model.state_dict(), "the weights do not fit this architecture"
+    for name in [*own, *state]:
+        if name not in state:
+            raise ValueError(f"{misfit}: {name!r} is missing")
+        if name not in own:
+            raise ValueError(f"{misfit}: {name!r} is left over")
+        given, needed = tuple(state[name].shape), tuple(own[name].shape)
+        if given != needed:
+            raise ValueError(f"{misfit}: {name!r} is {given}, not {needed}")
+    with torch.no_grad():
+        for name, value in own.items():
+            value.copy_(state[name])
+
+
+@torch.no_grad()
+def folded(model: nn.Module) -> nn.Module:
+    """Return a copy of a network, for evaluation alone, with fewer layers.
+
+    Our networks' batch norms are folded into the convolutions before them; other networks stay as
+    they are. The function is the same to the rounding of float32.
+    """
+    model = copy.deepcopy(model).eval().to(memory_format=torch.channels_last)
+    if isinstance(model, resnets.ResNet):
+        model.folded = True
+    for name, layer in conv_layers(model).items():
+        norm = getattr(model, resnets.batch_norm_name(name), None)
+        if norm is None or layer.bias is None:
+            continue
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        layer.weight.mul_(scale.view(-1, 1, 1, 1))
+        layer.bias.sub_(norm.running_mean).mul_(scale).add_(norm.bias)
+        setattr(model, resnets.batch_norm_name(name), nn.Identity())
+    return model
+
+
+def unknown_layer(layer: str, known: Iterable[str]) -> ValueError:
+    """Return the error for a layer that a network does not have; it names the nearest one."""
+    names = list(known)
+    near = get_close_matches(layer, names, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+    return ValueError(f"unknown layer {layer!r}: {hint}")

@@ -1,0 +1,202 @@
+"""Change networks part by part (paper, section 4.2).
+
+Transplants take parts of single layers from a donor, exchanges take parts of the whole network, and
+re-estimation renews running statistics. State dicts go in, and new ones come out.
+"""
+
+import copy
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+import torch
+
+from paradoxlib.networks import models, resnets
+
+LAYER_PARTS = ("kernel", "bias", "scale", "statistics")
+LEARNED_BY_CONVS = ("kernel", "bias")
+BATCH_NORM = {"scale": ("weight", "bias"), "statistics": ("running_mean", "running_var")}
+NETWORK_PARTS = ("kernels", "biases", "scale and shift", "running statistics", "dense layer")
+DEEP = 21  # convolutions: in networks of more, cumulative transplants take whole blocks
+
+# names of the transplants that are planned; those of one convolution have its name
+UP_TO = "up to"  # and a layer
+FROM = "from"  # and a layer
+ALL_CONVS = "all convs"
+ALL_KERNELS = "all convs, kernels alone"
+CONVS_AND_BATCH_NORMS = "all convs and batch norms"
+BATCH_NORMS_ALONE = "batch norms alone"
+SCALE_ALONE = "their scale and shift alone"
+STATISTICS_ALONE = "their running statistics alone"
+DENSE_ALONE = "dense alone"
+
+
+class Transplant(NamedTuple):
+    """What a transplant takes from the donor: these parts of these layers."""
+
+    layers: list[str]
+    parts: tuple[str, ...]
+
+
+def entries(state: models.State, layer: str, parts: Collection[str]) -> list[str]:
+    """Return the entries of a state that belong to parts of a layer.
+
+    There is none for a part that the layer lacks, such as the batch norm of a projection.
+    """
+    found = []
+    if "kernel" in parts:
+        found.append(f"{layer}.weight")
+    if "bias" in parts:
+        found.append(f"{layer}.bias")
+    for part, names in BATCH_NORM.items():
+        if part in parts:
+            found += [f"{resnets.batch_norm_name(layer)}.{name}" for name in names]
+    return [name for name in found if name in state]
+
+
+def transplant(
+    recipient: models.State,
+    donor: models.State,
+    layers: Iterable[str],
+    parts: Collection[str] = LEARNED_BY_CONVS,
+) -> models.State:
+    """Return a new state: the recipient's, with parts of some layers taken from the donor.
+
+    Each kernel takes the place of the recipient's kernel of the same index.
+
+    Parameters
+    ----------
+    recipient, donor : dict
+        State dicts of one architecture; neither is changed.
+    layers : iterable of str
+        Names of convolutions, or ``fc`` for the dense layer.
+    parts : collection of str
+        Of `LAYER_PARTS`: ``kernel`` (a layer's weights), ``bias``; of the batch norm that follows
+        the layer ``scale`` (and shift, which are learned) and ``statistics`` (running mean and
+        variance, which are estimated from the training images).
+
+    Raises
+    ------
+    ValueError
+        For networks of different architectures, an unknown layer (it names the nearest) or part,
+        or a choice that copies nothing.
+    """
+    check_parts(parts, LAYER_PARTS)
+    check_same_shapes(recipient, donor)
+    known, layers = [*models.convolutions(recipient), "fc"], list(layers)
+    result = {name: value.clone() for name, value in recipient.items()}
+    copied = 0
+    for layer in layers:
+        if layer not in known:
+            raise models.unknown_layer(layer, known)
+        for name in entries(recipient, layer, parts):
+            result[name] = donor[name].clone()
+            copied += 1
+    if not copied:
+        raise ValueError(f"nothing to copy: no layer of {layers} has a part of {list(parts)}")
+    return result
+
+
+def check_parts(parts: Iterable[str], known: Collection[str]) -> None:
+    """Raise ValueError for an unknown part."""
+    for part in parts:
+        if part not in known:
+            raise ValueError(f"unknown part {part!r}: choose of {', '.join(known)}")
+
+
+def check_same_shapes(recipient: models.State, donor: models.State) -> None:
+    """Raise ValueError for state dicts of different architectures."""
+    for name in [*recipient, *donor]:
+        if name not in donor or name not in recipient or donor[name].shape != recipient[name].shape:
+            odd = f"{name!r} is not in both with one shape"
+            raise ValueError(f"networks of different architectures: {odd}")
+
+
+def plan_transplants(state: models.State) -> dict[str, Transplant]:
+    """Return the transplants of notebook 06, by name.
+
+    First each convolution alone. Then, with their batch norms, all layers from the input to one
+    (``up to <layer>``) and from one to the output (``from <layer>``, the dense layer with them),
+    cut behind each layer, or in deep networks behind each block. Then the groups that the paper
+    speaks of.
+    """
+    convs = models.convolutions(state)
+    cuts = [i for i in range(1, len(convs)) if len(convs) <= DEEP or ends_block(convs, i - 1)]
+    single = {layer: Transplant([layer], LEARNED_BY_CONVS) for layer in convs}
+    lower = {f"{UP_TO} {convs[i - 1]}": Transplant(convs[:i], LAYER_PARTS) for i in cuts}
+    upper = {f"{FROM} {convs[i]}": Transplant([*convs[i:], "fc"], LAYER_PARTS) for i in cuts}
+    groups = {
+        ALL_CONVS: Transplant(convs, LEARNED_BY_CONVS),
+        ALL_KERNELS: Transplant(convs, ("kernel",)),
+        CONVS_AND_BATCH_NORMS: Transplant(convs, LAYER_PARTS),
+        BATCH_NORMS_ALONE: Transplant(convs, ("scale", "statistics")),
+        SCALE_ALONE: Transplant(convs, ("scale",)),
+        STATISTICS_ALONE: Transplant(convs, ("statistics",)),
+        DENSE_ALONE: Transplant(["fc"], LEARNED_BY_CONVS),
+    }
+    return single | lower | upper | groups
+
+
+def ends_block(convs: list[str], i: int) -> bool:
+    """Say whether the next of a network's convolutions belongs to another block."""
+    return convs[i].split("_")[0] != convs[i + 1].split("_")[0]
+
+
+def part_of(state: models.State) -> dict[str, str]:
+    """Return {entry: part} of a state dict of this project's networks, of `NETWORK_PARTS`."""
+    convolutions = set(models.convolutions(state))
+    parts = {}
+    for entry in state:
+        layer, _, what = entry.rpartition(".")
+        if layer in convolutions:
+            parts[entry] = "kernels" if what == "weight" else "biases"
+        elif layer == "fc":
+            parts[entry] = "dense layer"
+        else:
+            parts[entry] = "running statistics" if what.startswith("running") else "scale and shift"
+    return parts
+
+
+def exchange(recipient: models.State, donor: models.State, parts: Collection[str]) -> models.State:
+    """Return a new state: the recipient's, with some of `NETWORK_PARTS` taken from the donor.
+
+    Raises
+    ------
+    ValueError
+        For networks of different architectures or an unknown part.
+    """
+    check_parts(parts, NETWORK_PARTS)
+    check_same_shapes(recipient, donor)
+    taken = {entry for entry, part in part_of(recipient).items() if part in parts}
+    return {entry: (donor if entry in taken else recipient)[entry].clone() for entry in recipient}
+
+
+@torch.no_grad()
+def reestimate(model: torch.nn.Module, batches: Iterable[torch.Tensor]) -> models.State:
+    """Return a network's state with re-estimated running statistics and all else as it is.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The network, which is not changed.
+    batches : iterable of torch.Tensor
+        Images as the network takes them, (n, 3, h, w) in 0..1. The new statistics are the mean over
+        the batches: each one's own mean and variance count alike, whatever its size.
+
+    Raises
+    ------
+    ValueError
+        Where there is no batch.
+    """
+    model = copy.deepcopy(model).train()
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = None  # torch then takes the mean over all batches, which it counts
+            layer.num_batches_tracked = torch.zeros((), dtype=torch.long)
+            layer.reset_running_stats()
+    count = 0
+    for images in batches:
+        model(images)
+        count += 1
+    if not count:
+        raise ValueError("no batch of images: running statistics cannot be re-estimated")
+    return model.state_dict()

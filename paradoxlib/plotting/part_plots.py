@@ -1,0 +1,141 @@
+"""Plots of what the parts of networks carry."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from paradoxlib.plotting import style
+
+
+def scale_around_zero(frame: pd.DataFrame, least: float) -> style.Scale:
+    """Return a scale from -x to x, where x is the table's largest absolute value or `least`."""
+    limit = max(least, float(np.nanmax(np.abs(frame))))
+    return style.Scale("PuOr", -limit, limit)
+
+
+def draw_changes(
+    frame: pd.DataFrame,
+    title: str = "",
+    ax: Axes | None = None,
+    what: str = "change of accuracy",
+) -> Axes:
+    """Draw changes (rows, columns), in points of 1, as a table of coloured cells.
+
+    Columns keep their names; for distortions, pass ``frame.rename(columns=label)``.
+    """
+    ax = ax or plt.subplots(figsize=(8, 0.28 * len(frame) + 1.5))[1]
+    scale, text = scale_around_zero(frame, 0.05), frame.map(style.change_text)
+    style.add_cells(ax, frame, scale, text, cbar_kws={"label": what, "shrink": 0.6})
+    ax.set_title(title)
+    return ax
+
+
+def draw_exchange_shares(
+    table: pd.DataFrame, column: str = "recovered", title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw each part's share of what separates child from parent, as a matrix (child, part).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows (parent, child, part) with the shares and their intervals, which the cells print; see
+        `part_tables.exchange_shares`.
+    column : str
+        ``recovered`` (of the behaviour) or ``visual_intelligence``.
+    """
+    shares = table.pivot_table(column, "child", "part", sort=False)
+    printed = table[[column, f"{column}_low", f"{column}_high"]].round(2) + 0.0  # no -0.00
+    lines = map("{:.2f} ({:.2f} to {:.2f})".format, *printed.to_numpy().T)
+    text = table.assign(text=list(lines)).pivot(index="child", columns="part", values="text")
+    text = text.loc[shares.index, shares.columns]
+    parents = table.drop_duplicates("child").set_index("child")["parent"]
+    names = [f"{child} from {parents[child]}" for child in shares.index]
+    ax = ax or plt.subplots(figsize=(1.9 * shares.shape[1] + 2, 0.45 * len(shares) + 1.4))[1]
+    scale = scale_around_zero(shares, 1.0 if column == "recovered" else 0.05)
+    style.add_cells(ax, shares, scale, text, fontsize=8, yticklabels=names)
+    ax.set_title(title)
+    return ax
+
+
+def draw_shares_by_rate(
+    table: pd.DataFrame,
+    rates: Mapping[str, float] | pd.Series,
+    column: str = "recovered",
+    title: str = "",
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw each part's share against the rate of fine-tuning, a panel for each parent.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As in `draw_exchange_shares`.
+    rates : dict or pandas.Series
+        The rate at which each child was fine-tuned, {child: rate}.
+    column : str
+        As in `draw_exchange_shares`.
+    """
+    parents = table["parent"].unique()
+    if axes is None:
+        size = (5 * len(parents), 4)
+        axes = plt.subplots(1, len(parents), figsize=size, sharey=True, squeeze=False)[1][0]
+    table = table.assign(rate=table["child"].map(rates)).sort_values("rate", kind="stable")
+    for ax, parent in zip(axes, parents, strict=True):
+        parts = table[table["parent"] == parent].groupby("part", sort=False)
+        for i, (name, part) in enumerate(parts):
+            x = part["rate"] * 1.06 ** (i - 2)  # side by side
+            errors = style.reach(part[column], part[f"{column}_low"], part[f"{column}_high"])
+            ax.errorbar(
+                x,
+                part[column],
+                errors,
+                color=f"C{i}",
+                marker="os^vD"[i % 5],
+                markersize=5,
+                linewidth=1,
+                capsize=2,
+                label=name,
+            )
+        ax.axhline(0, color="black", linewidth=0.8)
+        ax.set(xscale="log", xlabel="learning rate of fine-tuning", title=f"children of {parent}")
+        ax.grid()
+    axes[0].set_ylabel("share of what sets child and parent apart")
+    axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def draw_identical_pairs(
+    table: pd.DataFrame, named: int = 4, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw pairs' compatibility with identical kernels against their compatibility as trained.
+
+    The table is that of `part_tables.identical_pairs`. The `named` pairs whose trained networks are
+    least compatible are named.
+    """
+    ax = ax or plt.subplots(figsize=(6.4, 5.6))[1]
+    text = "what is learned adds nothing"
+    ax.plot([-1, 1], [-1, 1], color="black", linestyle=":", linewidth=1, label=text)
+    x, y = table["trained"], table["identical"]
+    ax.errorbar(
+        x,
+        y,
+        xerr=style.reach(x, table["trained_low"], table["trained_high"]),
+        yerr=style.reach(y, table["identical_low"], table["identical_high"]),
+        fmt="o",
+        markersize=4,
+        elinewidth=0.7,
+        ecolor="#9DBBD6",
+    )
+    for row in table.nsmallest(named, "trained").itertuples():
+        text, place = f"{row.a}, {row.b}", (row.trained, row.identical)
+        ax.annotate(text, place, (6, 6), textcoords="offset points", fontsize=8)
+    low = min(table["trained_low"].min(), table["identical_low"].min()) - 0.05
+    ax.set(xlim=(low, 1.03), ylim=(low, 1.03), title=title)
+    ax.set(xlabel="compatibility as trained", ylabel="compatibility with identical kernels")
+    ax.grid()
+    ax.legend(loc="upper left", fontsize=8)
+    return ax

@@ -1,0 +1,195 @@
+"""Plots of units and of representations: correlations, curves, image patches, CKA."""
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from paradoxlib.plotting import style
+
+# The lines of the layers' plots, in their order.
+GROUPS = dict(reversed(style.RELATIONS.items())) | {"chance": style.Look("black", "x")}
+
+
+def draw_correlations(
+    panels: Mapping[str, np.ndarray], title: str = "", axes: Any = None
+) -> np.ndarray:
+    """Draw matrices of correlations (unit, unit) side by side, {heading: matrix}, in one scale.
+
+    A dead unit, which has no correlation (nan), is grey. `axes` may be one Axes or an array.
+    """
+    if axes is None:
+        axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels) + 1, 3.8))[1]
+    axes = np.atleast_1d(axes)
+    for ax, (name, matrix) in zip(axes, panels.items(), strict=True):
+        ax.set_facecolor("#BBBBBB")
+        values = np.ma.masked_invalid(matrix)
+        image = ax.imshow(values, "RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+        ax.set(title=name, xticks=[], yticks=[])
+    axes[0].figure.colorbar(image, ax=axes, shrink=0.75, label="correlation")
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def draw_blocks(ax: Axes, labels: Sequence[int] | np.ndarray) -> Axes:
+    """Draw lines between the clusters of a matrix whose units are sorted by `labels`."""
+    for edge in np.flatnonzero(np.diff(labels)) + 0.5:
+        ax.axhline(edge, color="black", linewidth=0.4)
+        ax.axvline(edge, color="black", linewidth=0.4)
+    return ax
+
+
+def draw_match_curves(
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    title: str = "",
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw the correlations of matched units (Li et al., Figure 3).
+
+    A panel {heading: (semi-matching, matching)} shows what each unit (n,) has with its partner in
+    both; units are sorted by the semi-matching.
+    """
+    if axes is None:
+        axes = plt.subplots(1, len(curves), figsize=(3.6 * len(curves) + 1, 3.4), sharey=True)[1]
+    axes = np.atleast_1d(axes)
+    for ax, (name, (loose, strict)) in zip(axes, curves.items(), strict=True):
+        order = np.argsort(-np.nan_to_num(loose, nan=-2))
+        ax.plot(loose[order], color="C0", marker=".", label="semi-matching (repeats allowed)")
+        ax.plot(strict[order], color="C1", linestyle="", marker=".", label="matching (one to one)")
+        ax.axhline(0, color="#888888", linewidth=0.8)
+        ax.set(title=name, xlabel="unit, best matched first")
+    axes[0].set_ylabel("correlation with its partner")
+    axes[0].legend(loc="lower left", fontsize=8)
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def draw_by_layer(
+    table: pd.DataFrame,
+    columns: Mapping[str, str],
+    title: str = "",
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw what pairs have at each layer, a line for each relation: the mean over its pairs.
+
+    The shade shows the range over all its pairs. Layers without any value are left out.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows (pair, layer) with `relation` (one of `GROUPS`) and the columns.
+    columns : dict of str
+        The columns to draw, a panel each, with the words for their axes.
+    """
+    if axes is None:
+        axes = plt.subplots(len(columns), 1, figsize=(9, 2.6 * len(columns) + 1), sharex=True)[1]
+    axes = np.atleast_1d(axes)
+    measured = table["layer"][table[list(columns)].notna().any(axis=1)]
+    layers = pd.Index([layer for layer in table["layer"].unique() if layer in set(measured)])
+    for ax, (column, text) in zip(axes, columns.items(), strict=True):
+        for name, (colour, marker) in GROUPS.items():
+            part = table[(table["relation"] == name) & table[column].notna()]
+            if part.empty:
+                continue
+            values = part.groupby("layer")[column].agg(["mean", "min", "max"])
+            values = values.reindex(layers).dropna()
+            x = layers.get_indexer(values.index)
+            ax.plot(x, values["mean"], color=colour, marker=marker, markersize=4, label=name)
+            ax.fill_between(x, values["min"], values["max"], color=colour, alpha=0.15, linewidth=0)
+        ax.set_ylabel(text)
+        ax.grid()
+    axes[-1].set_xticks(range(len(layers)), layers, rotation=90)
+    axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def draw_patches(
+    rows: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    title: str = "",
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw image patches of matched units, a row for each pair of units.
+
+    A row {heading: (of one network, of the other)} holds two uint8 arrays (patch, 3, h, w).
+    """
+    count = len(next(iter(rows.values()))[0])
+    if axes is None:
+        size = (0.52 * count * 2 + 2, 0.56 * len(rows) + 1)
+        axes = plt.subplots(len(rows), 2, figsize=size, squeeze=False)[1]
+    for pair, (name, both) in zip(axes, rows.items(), strict=True):
+        for ax, patches in zip(pair, both, strict=True):
+            white = ((0, 0), (0, 0), (0, 0), (0, 1))  # a column to the right of each
+            strip = np.concatenate(np.pad(patches, white, constant_values=255), axis=2)
+            ax.imshow(strip.transpose(1, 2, 0), interpolation="nearest")
+            ax.set(xticks=[], yticks=[])
+            sns.despine(ax=ax, left=True, bottom=True)
+        pair[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
+    axes[0, 0].figure.suptitle(title)
+    return axes
+
+
+def draw_heatmaps(
+    panels: Mapping[str, pd.DataFrame], title: str = "", axes: np.ndarray | None = None
+) -> np.ndarray:
+    """Draw the CKA of all layers of two networks, {heading: table (layer, layer)}.
+
+    The first layer is at the lower left. Where a stage begins, its first layer is named.
+    """
+    if axes is None:
+        axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels) + 1, 4.4))[1]
+    axes = np.atleast_1d(axes)
+    for ax, (name, table) in zip(axes, panels.items(), strict=True):
+        image = ax.imshow(
+            table,
+            cmap="magma",
+            vmin=0,
+            vmax=1,
+            aspect="auto",
+            interpolation="nearest",
+            origin="lower",
+        )
+        ax.set_title(name, fontsize=10)
+        for axis, layers in ((ax.yaxis, table.index), (ax.xaxis, table.columns)):
+            ticks = stage_starts(layers)
+            axis.set_ticks(ticks, layers[ticks], fontsize=7)
+        ax.tick_params(axis="x", rotation=90)
+    axes[0].figure.colorbar(image, ax=axes, shrink=0.8, label="CKA")
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def stage_starts(layers: pd.Index) -> list[int]:
+    """Return the places where stages begin, but those too close to the one before to be named."""
+    names = re.compile(r"conv1|fc|res\da_branch2a")
+    starts = [i for i, layer in enumerate(layers) if names.fullmatch(layer)]
+    return starts[:1] + [i for before, i in pairwise(starts) if i - before > len(layers) / 25]
+
+
+def draw_component_shares(table: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw the first principal component's share of the variance at each layer, network by network.
+
+    The table has the rows (network, layer) with `share`. Where networks differ in their layers, all
+    are stretched to the width of the first and layers are not named.
+    """
+    ax = ax or plt.subplots(figsize=(9, 3.6))[1]
+    parts = {name: part.reset_index() for name, part in table.groupby("network", sort=False)}
+    layers = next(iter(parts.values()))["layer"]
+    for i, (name, part) in enumerate(parts.items()):
+        x = np.linspace(0, len(layers) - 1, len(part))
+        ax.plot(x, part["share"], marker=".", markersize=3, color=f"C{i % 8}", label=name)
+    if all(part["layer"].equals(layers) for part in parts.values()):
+        named = layers[~layers.str.startswith(("bn", "relu"))]
+        ax.set_xticks(named.index, named, rotation=90, fontsize=7)
+    else:
+        ax.set_xticks([0, len(layers) - 1], ["input", "output"])
+    ax.set(ylabel="share of the variance", ylim=(0, 1.02), title=title)
+    ax.legend()
+    ax.grid()
+    return ax

@@ -1,0 +1,157 @@
+"""Tables of the similarity of representations (CKA, Nguyen et al. 2020)."""
+
+import pandas as pd
+import torch
+
+from paradoxlib import keep
+from paradoxlib.networks import activations, resnets
+from paradoxlib.results.tables import Kept, table, tensors
+from paradoxlib.similarity import cka
+from paradoxlib.studies import comparing, trained, training
+from paradoxlib.studies.sessions import Session
+from paradoxlib.studies.study import Study, load
+
+DEEPER = ("cifar10-resnet101", "cifar10-resnet152")  # studies whose networks are compared by depth
+PASSES = 2  # over the images, in the comparison of depths
+COMPONENT_IMAGES = 250  # that principal components are computed from
+
+
+def layers_key(study: Study) -> str:
+    """Return the key of the CKA of the example pairs."""
+    examples = comparing.example_pairs(study)
+    return keep.key(study.table_key("cka_layers"), comparing.IMAGES, comparing.NOISY, examples)
+
+
+@tensors("cka_layers", "weights, images", layers_key)
+def cka_of_examples(session: Session) -> Kept:
+    """CKA of all layers, of the example pairs and of a network with itself."""
+    networks, images = comparing.compared(session), comparing.pictures(session)
+    first = next(iter(networks))
+    pairs = {"itself": (first, first)} | comparing.example_pairs(session.study)
+    shown = {name: networks[name] for pair in pairs.values() for name in pair}
+    made, layers = {}, []
+    for condition, pixels in comparing.clean_and_noisy(session.study, images).items():
+        found = cka.cka_matrices(shown, pixels, list(pairs.values()))
+        for relation, pair in pairs.items():
+            values = torch.tensor(found[pair].to_numpy(), dtype=torch.float32)
+            made[f"{relation}|{condition}"], layers = values, list(found[pair].index)
+    return made, {"layers": layers}
+
+
+def cka_layers(session: Session) -> dict[tuple[str, str], pd.DataFrame]:
+    """Return {(relation, condition): CKA (layers of one, layers of the other)}.
+
+    `condition` is ``clean`` or a distortion with its level (see `comparing.NOISY`); the layers
+    that follow a batch norm or an addition are ReLUs.
+    """
+    kept, about = cka_of_examples(session)
+    layers, found = about["layers"], {}
+    for name, values in kept.items():
+        relation, condition = name.split("|")
+        found[relation, condition] = pd.DataFrame(values.double().numpy(), layers, layers)
+    return found
+
+
+def compared_depths(session: Session) -> dict[str, resnets.ResNet]:
+    """Return {study: its first network}, of a session's study and of the deeper ones."""
+    networks = {}
+    for one in [session, *(session.beside(name) for name in DEEPER)]:
+        first = next(iter(one.study.networks))
+        training.train(one, first)
+        networks[one.study.name] = trained.load_network(one.study, first)
+    return networks
+
+
+def depth_settings(study: Study) -> list:
+    """Return what the comparison of depths depends on."""
+    studies = [study, *map(load, DEEPER)]
+    keys = [one.network_key(next(iter(one.networks))) for one in studies]
+    return [*keys, comparing.IMAGES, PASSES, COMPONENT_IMAGES]
+
+
+@tensors("cka_depths", "weights, images", lambda study: keep.key(depth_settings(study)))
+def cka_of_depths(session: Session) -> Kept:
+    """CKA of all layers of a study's first network with itself and with deeper networks."""
+    networks, images = compared_depths(session), comparing.pictures(session)
+    first = session.study.name
+    pairs = [(first, name) for name in networks]
+    found = cka.cka_matrices(networks, images, pairs, passes=PASSES)
+    made, layers = {}, {}
+    for (_, name), matrix in found.items():
+        made[name] = torch.tensor(matrix.to_numpy(), dtype=torch.float16)
+        layers[name] = list(matrix.columns)
+    return made, {"layers": layers}
+
+
+def cka_depths(session: Session) -> dict[str, pd.DataFrame]:
+    """Return {study: CKA (layers of this study's first network, layers of the other's)}.
+
+    On clean test images, in `PASSES` passes over batches of 256.
+    """
+    kept, about = cka_of_depths(session)
+    layers = about["layers"]
+    own = layers[session.study.name]
+    return {name: pd.DataFrame(kept[name].double().numpy(), own, layers[name]) for name in layers}
+
+
+@table(
+    "depth_components",
+    "network, layer, share, dominant",
+    needs="weights, images",
+    depends=lambda study: (depth_settings(study), "dominant"),
+)
+def depth_components(session: Session) -> pd.DataFrame:
+    """Share of variance in the first principal component, of networks of several depths.
+
+    Networks are named by their studies. `dominant` is the share that lies in the 2 % of the images
+    that are furthest from the mean (`cka.dominant_images`).
+    """
+    some, parts = comparing.pictures(session)[:COMPONENT_IMAGES], {}
+    for name, network in compared_depths(session).items():
+        shares = {"share": cka.first_component(network, some)}
+        parts[name] = pd.DataFrame(shares | {"dominant": cka.dominant_images(network, some)})
+    return pd.concat(parts, names=["network", "layer"]).reset_index()
+
+
+@table(
+    "cka_pairs",
+    "a, b, relation, layer, condition, cka",
+    needs="weights, images",
+    depends=lambda study: (comparing.IMAGES, comparing.COMPARED, comparing.NOISY),
+)
+def cka_pairs(session: Session) -> pd.DataFrame:
+    """CKA of the same layer (each ReLU) in all pairs of networks, beside chance."""
+    networks, images = comparing.compared(session), comparing.pictures(session)
+    first = next(iter(networks.values()))
+    where = activations.relu_places(first, images)
+    related = comparing.related_pairs(session.study, networks)
+    pairs = [(pair.a, pair.b) for pair in related]
+    everyone = networks | {"chance": activations.OtherImages(first)}
+    rows = []
+    for condition, pixels in comparing.clean_and_noisy(session.study, images).items():
+        found = cka.cka_matrices(everyone, pixels, pairs, list(where.values()))
+        for pair in related:
+            matrix = found[pair.a, pair.b]
+            for place, relu in where.items():
+                rows.append((*pair, place, condition, matrix.loc[relu, relu]))
+    return pd.DataFrame(rows, columns=["a", "b", "relation", "layer", "condition", "cka"])
+
+
+@table(
+    "first_components",
+    "network, layer, share",
+    needs="weights, images",
+    depends=lambda study: (COMPONENT_IMAGES, comparing.example_pairs(study)),
+)
+def first_components(session: Session) -> pd.DataFrame:
+    """Share of each layer's variance over images in its first principal component.
+
+    Of the networks of the example pairs.
+    """
+    networks, images = comparing.compared(session), comparing.pictures(session)
+    examples = comparing.example_pairs(session.study)
+    parts = {}
+    for name in dict.fromkeys(name for pair in examples.values() for name in pair):
+        shares = cka.first_component(networks[name], images[:COMPONENT_IMAGES])
+        parts[name] = shares.rename("share")
+    return pd.concat(parts, names=["network", "layer"]).reset_index()

@@ -1,0 +1,195 @@
+"""Tables of a study's networks: what they see, their settings, their training, their kernels."""
+
+import re
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+
+from paradoxlib import keep, paths
+from paradoxlib.images import datasets
+from paradoxlib.networks import models
+from paradoxlib.paper import published
+from paradoxlib.results.tables import Kept, matrix, table, tensors
+from paradoxlib.similarity import alignments, kernels
+from paradoxlib.studies import trained, training
+from paradoxlib.studies.sessions import Session
+from paradoxlib.studies.study import Study
+
+EXAMPLE_CLASSES, EXAMPLES_OF_CLASS, TRAINING_EXAMPLES = 5, 8, 6
+
+
+class LayerOfPair(NamedTuple):
+    """One layer of a parent and of its child: {``weight``, ``bias``} of each."""
+
+    parent: models.State
+    child: models.State
+
+
+@tensors("examples", "images", lambda study: keep.key(study.data.model_dump()))
+def example_images(session: Session) -> Kept:
+    """A few images of the data set, for a reader who does not have the data."""
+    images = {split: session.images(split) for split in ("train", "test")}
+    test = images["test"]
+    classes = range(min(EXAMPLE_CLASSES, len(test.classes)))
+    chosen = [(test.labels == c).nonzero()[:EXAMPLES_OF_CLASS, 0] for c in classes]
+    order = {"train": torch.arange(TRAINING_EXAMPLES), "test": torch.cat(chosen)}
+    made = {}
+    for split, part in images.items():
+        singles = list(datasets.batches(part, order[split], 1))
+        made[split] = torch.cat([pixels for _, pixels, _ in singles])
+        made[f"{split}_labels"] = torch.cat([label for *_, label in singles])
+    source = {split: part.source for split, part in images.items()}
+    counts = {split: len(part) for split, part in images.items()}
+    return made, {"classes": test.classes, "source": source, "counts": counts}
+
+
+def examples(session: Session) -> dict[str, datasets.Images]:
+    """Return {split: a few images of the data set}; their source says how many there are."""
+    kept, about = example_images(session)
+
+    def of(split: str) -> datasets.Images:
+        source = f"{about['source'][split]}; {about['counts'][split]:,} used"
+        labels = kept[f"{split}_labels"]
+        return datasets.Images(kept[split], labels, tuple(about["classes"]), source)
+
+    return {split: of(split) for split in ("train", "test")}
+
+
+def caption(session: Session) -> str:
+    """Return the study's title for figures; for JPEG files it gives their quality."""
+    title = session.study.title
+    quality = re.search(r"JPEG files of quality (\d+)", examples(session)["test"].source)
+    return f"{title} (JPEG, quality {quality[1]})" if quality else title
+
+
+@table(
+    "networks",
+    "network, family, parent, seed, epochs, batch_size, learning_rate, decay, schedule, "
+    "milestones, initialiser, weight_decay, distortions, distortions_per_image, "
+    "noise_amount, sha256",
+    needs="weights",
+    index="network",
+)
+def network_settings(session: Session) -> pd.DataFrame:
+    """All networks with their settings, their family and the sha256 of their weights."""
+    training.train_all(session)
+    study, rows = session.study, []
+    for name, network in study.networks.items():
+        state, _ = keep.read_tensors(paths.weights_file(study.name, name))
+        settings = {"network": name, "family": study.family_of[name], **network.model_dump()}
+        for setting, value in settings.items():
+            if isinstance(value, tuple):
+                settings[setting] = " ".join(map(str, value))
+        rows.append(settings | {"sha256": keep.digest(state)})
+    return pd.DataFrame(rows)
+
+
+@table("training_history", "network, epoch, loss, accuracy, learning_rate", needs="weights")
+def training_history(session: Session) -> pd.DataFrame:
+    """Training loss and accuracy of all networks, epoch by epoch."""
+    training.train_all(session)
+    return trained.read_history(session.study)
+
+
+def states(session: Session) -> dict[str, models.State]:
+    """Return {network: state dict}; trains what is not trained."""
+    training.train_all(session)
+    return trained.load_states(session.study)
+
+
+@matrix("similarity_paper", needs="weights")
+def paper_similarity(session: Session) -> pd.DataFrame:
+    """Similarity of all pairs by the paper's alignment (Figures 7 and 10)."""
+    return kernels.similarity_matrix(states(session), "paper")
+
+
+@matrix("similarity_greedy", needs="weights")
+def greedy_similarity(session: Session) -> pd.DataFrame:
+    """Similarity of all pairs by the greedy alignment."""
+    return kernels.similarity_matrix(states(session), "greedy")
+
+
+@matrix("similarity_optimal", needs="weights")
+def optimal_similarity(session: Session) -> pd.DataFrame:
+    """Similarity of all pairs by the optimal alignment."""
+    return kernels.similarity_matrix(states(session), "optimal")
+
+
+@matrix("similarity_none", needs="weights")
+def unaligned_similarity(session: Session) -> pd.DataFrame:
+    """Similarity of all pairs index to index."""
+    return kernels.similarity_matrix(states(session), "none")
+
+
+SIMILARITIES = {
+    "paper": paper_similarity,
+    "greedy": greedy_similarity,
+    "optimal": optimal_similarity,
+    "none": unaligned_similarity,
+}
+
+
+def similarities(session: Session, alignment: str = "paper") -> pd.DataFrame:
+    """Return the similarity (network, network) of all pairs by one alignment."""
+    if alignment not in SIMILARITIES:
+        known = ", ".join(SIMILARITIES)
+        raise ValueError(f"unknown alignment {alignment!r}: choose one of {known}")
+    return SIMILARITIES[alignment](session)
+
+
+@table("chance_levels", "alignment, chance_level", needs="study")
+def chance_table(session: Session) -> pd.DataFrame:
+    """Similarity of unrelated networks of the study's architecture, by each alignment."""
+    architecture = session.study.model.architecture
+    levels = [(name, kernels.chance_level(architecture, name)) for name in alignments.ALIGNMENTS]
+    return pd.DataFrame(levels, columns=["alignment", "chance_level"])
+
+
+def chance_levels(session: Session) -> dict[str, float]:
+    """Return {alignment: similarity of unrelated networks} for the study's architecture."""
+    return chance_table(session).set_index("alignment")["chance_level"].to_dict()
+
+
+@table(
+    "layer_similarity",
+    "network, parent, layer, mean, sd, whole, kernels, dead, alive",
+    needs="weights",
+    depends=lambda study: (kernels.DEAD,),
+)
+def layers_of_children(session: Session) -> pd.DataFrame:
+    """How far every layer of every child is from its parent's."""
+    own, parts = states(session), {}
+    for name, parent in session.study.parents.items():
+        if parent:
+            parts[name, parent] = kernels.layer_changes(own[parent], own[name])
+    if not parts:
+        return pd.DataFrame(columns=["network", "parent", "layer"])
+    return pd.concat(parts, names=["network", "parent"]).reset_index()
+
+
+def pair_key(study: Study) -> str:
+    """Return the key of the layer that the paper transplants."""
+    return keep.key([study.network_key(name) for name in published.TRANSPLANT[:2]])
+
+
+@tensors(published.TRANSPLANT[2], "weights", pair_key)
+def transplanted_layers(session: Session) -> Kept:
+    """The layer that the paper transplants, of the parent and of the child, as float16."""
+    parent, child, layer = published.TRANSPLANT
+    found = trained.load_states(session.study, [parent, child])
+    return {
+        f"{name}|{what}": state[f"{layer}.{what}"].half()
+        for name, state in found.items()
+        for what in ("weight", "bias")
+    }, {}
+
+
+def transplanted_layer(session: Session) -> LayerOfPair:
+    """Return the layer that the paper transplants, of the parent and of the child."""
+    kept, _ = transplanted_layers(session)
+
+    def of(name: str) -> models.State:
+        return {what: kept[f"{name}|{what}"].float() for what in ("weight", "bias")}
+
+    return LayerOfPair(*map(of, published.TRANSPLANT[:2]))

@@ -1,0 +1,226 @@
+"""One idiom for every result of a study: computed once, kept, and read ever after.
+
+A table is a function of a session that computes it, under one of the decorators `table`, `matrix`
+and `tensors`; `TABLES` lists them all. Called, it is read from runs/ (computed on this machine)
+or, unless the session recomputes, from figures/ (what the repository holds), where the same
+settings made it; else it is computed, kept and published. What a table needs is another table or
+a network, never a notebook; so any of them may be asked for first.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from paradoxlib import keep, paths
+from paradoxlib.studies.sessions import Session
+from paradoxlib.studies.study import Study
+
+MEANINGS = Path(__file__).with_name("columns.csv")  # what each column means, its unit and range
+Kept = tuple[dict[str, torch.Tensor], dict]  # tensors, and what they are
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is known of a kept result: its file, what it shows, needs, depends on, its columns."""
+
+    name: str
+    suffix: str
+    shows: str
+    needs: tuple[str, ...]
+    columns: tuple[str, ...]
+    key: Callable[..., str]
+
+    def state(self, study: Study) -> str:
+        """Return ``here``, ``committed`` or ``-``: whether a study's file was made by its settings.
+
+        A result that depends on more than the study is found by its name alone.
+        """
+        for state, place in (("here", paths.computed_file), ("committed", paths.published_file)):
+            path = place(study.name, self.name + self.suffix)
+            if path.is_file() and (key := written_key(path)) is not None:
+                try:
+                    return state if key == self.key(study) else "other settings"
+                except TypeError:
+                    return state
+        return "-"
+
+
+TABLES: dict[str, Table] = {}
+
+
+def table(
+    name: str,
+    columns: str,
+    needs: str,
+    depends: Callable[..., tuple] = lambda study: (),
+    index: str | None = None,
+) -> Callable:
+    """Make a table of the function that computes it from a session.
+
+    Parameters
+    ----------
+    name : str
+        The stem of its file.
+    columns : str
+        Its columns, separated by commas; columns.csv says what they mean.
+    needs : str
+        What it is computed from: ``weights``, ``images``, ``predictions`` or other tables.
+    depends : callable
+        depends(study, ...) returns what its key stands for beside the networks' predictions; the
+        function's other arguments are passed on to it.
+    index : str, optional
+        The column that becomes the index when the table is read.
+    """
+
+    def key(study: Study, *arguments: Any) -> str:
+        return study.table_key(name, *depends(study, *arguments))
+
+    def decorate(compute: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+        register(name, ".csv", compute, needs, columns, key)
+
+        @wraps(compute)
+        def read(session: Session, *arguments: Any) -> pd.DataFrame:
+            own = key(session.study, *arguments)
+            path, found = find(session, f"{name}.csv", lambda path: keep.read_table(path, own))
+            if found is None:
+                keep.write_table(path, compute(session, *arguments), own)
+                found = keep.read_table(path, own)
+                publish_computed(session.study, path)
+            return found if index is None else found.set_index(index)
+
+        return read
+
+    return decorate
+
+
+def matrix(name: str, needs: str, depends: Callable[..., tuple] = lambda study: ()) -> Callable:
+    """Make a table of the function that computes a square matrix (network, network)."""
+
+    def decorate(compute: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+        @table(name, "network, {network}", needs, depends)
+        @wraps(compute)
+        def listed(session: Session, *arguments: Any) -> pd.DataFrame:
+            return compute(session, *arguments).rename_axis("network").reset_index()
+
+        @wraps(compute)
+        def read(session: Session, *arguments: Any) -> pd.DataFrame:
+            return listed(session, *arguments).set_index("network").rename_axis(None)
+
+        return read
+
+    return decorate
+
+
+def tensors(name: str, needs: str, key: Callable[..., str]) -> Callable:
+    """Make a result of the function that computes (tensors, what they are): what is no table."""
+
+    def decorate(compute: Callable[..., Kept]) -> Callable[..., Kept]:
+        register(name, ".safetensors", compute, needs, "", key)
+
+        @wraps(compute)
+        def read(session: Session) -> Kept:
+            own = key(session.study)
+
+            def read_own(path: Path) -> Kept | None:
+                return keep.read_tensors(path, finite=False) if keep.has(path, key=own) else None
+
+            path, found = find(session, f"{name}.safetensors", read_own)
+            if found is None:
+                made, about = compute(session)
+                keep.write_tensors(path, made, about | {"key": own})
+                found = keep.read_tensors(path, finite=False)
+                publish_computed(session.study, path)
+            return found
+
+        return read
+
+    return decorate
+
+
+def register(
+    name: str, suffix: str, compute: Callable, needs: str, columns: str, key: Callable[..., str]
+) -> None:
+    """Add a result to `TABLES`; its docstring's first line says what it shows."""
+    shows = (compute.__doc__ or "").strip().splitlines()[0]
+    wanted, named = (tuple(filter(None, text.split(", "))) for text in (needs, columns))
+    TABLES[name] = Table(name, suffix, shows, wanted, named, key)
+
+
+def find(session: Session, file: str, read: Callable[[Path], Any]) -> tuple[Path, Any]:
+    """Return where a result is kept and what is there: from runs/, else from figures/, or None."""
+    study = session.study
+    computed, published = (
+        place(study.name, file) for place in (paths.computed_file, paths.published_file)
+    )
+    found = read(computed)
+    if found is not None:
+        publish_computed(study, computed)
+    elif not session.recompute:
+        found = read(published)
+    return computed, found
+
+
+def publish_computed(study: Study, computed: Path) -> None:
+    """Copy what was computed to figures/, where it is not there as it is."""
+    published = paths.published_file(study.name, computed.name)
+    if not published.is_file() or published.read_bytes() != computed.read_bytes():
+        with keep.atomic(published) as temporary:
+            shutil.copy(computed, temporary)
+
+
+def written_key(path: Path) -> str | None:
+    """Return the key that a kept file carries."""
+    if path.suffix == ".safetensors":
+        return (keep.read_about(path) or {}).get("key")
+    with path.open() as file:
+        line = file.readline().rstrip()
+    return line.removeprefix(keep.MARK) if line.startswith(keep.MARK) else None
+
+
+def meanings() -> dict[str, str]:
+    """Return {column: what it means, with unit and range}, for the columns of all tables."""
+    return pd.read_csv(MEANINGS, index_col="column")["meaning"].to_dict()
+
+
+def publish(session: Session, name: str, content: pd.DataFrame) -> None:
+    """Write a table that a notebook made to figures/<study>/."""
+    study = session.study
+    keep.write_table(
+        paths.published_file(study.name, f"{name}.csv"), content, study.table_key(name)
+    )
+
+
+def save_figure(session: Session, figure: Figure, name: str, content: pd.DataFrame) -> None:
+    """Write a figure as PNG and SVG, and what it shows as CSV, to figures/<study>/.
+
+    Where the session shows committed results, a figure whose numbers are the same is left alone.
+    """
+    study = session.study
+    csv, *pictures = (
+        paths.published_file(study.name, f"{name}.{kind}") for kind in ("csv", "png", "svg")
+    )
+    fresh = csv.with_name(f".{name}.fresh.csv")
+    keep.write_table(fresh, content, study.table_key(name))
+    complete = all(path.is_file() for path in (csv, *pictures))
+    if session.recompute or not complete or csv.read_bytes() != fresh.read_bytes():
+        for path in pictures:
+            undated = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+            with keep.atomic(path) as temporary:
+                figure.savefig(temporary, metadata=undated)
+    fresh.replace(csv)  # last: where it is there, so are the pictures
+
+
+def write_provenance(study: Study, facts: dict) -> None:
+    """Merge facts on how a study's results came to be into figures/<study>/provenance.json."""
+    path = paths.provenance_file(study.name)
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    with keep.atomic(path) as temporary:
+        temporary.write_text(json.dumps(known | facts, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,179 @@
+"""Tables of matched units (Convergent Learning, Li et al. 2015)."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from paradoxlib import keep
+from paradoxlib.networks import activations, models, resnets
+from paradoxlib.results.tables import Kept, table, tensors
+from paradoxlib.similarity import kernels, measures, unit_samples, units
+from paradoxlib.studies import comparing
+from paradoxlib.studies.sessions import Session
+from paradoxlib.studies.study import Study
+
+SAMPLES = 60_000  # pairs of activations that mutual information is estimated from
+PATCHES = {"units": 6, "count": 9, "size": 11}  # best and worst units, patches of each, pixels
+TABLE_BYTES = 2e8  # of correlations of units that are held at once
+STATISTICS = units.Layer._fields[:-1]  # of a layer, what is an array
+
+
+class ExampleUnits(NamedTuple):
+    """Units of the example pairs, and image patches of the strangers' best and worst matched.
+
+    ``layers`` is {(relation, place): units.Layer}; ``patches`` is {(place, network): uint8
+    (unit, patch, 3, h, w)}, best matched units first, each network's in the order of the pairs.
+    """
+
+    layers: dict[tuple[str, str], units.Layer]
+    patches: dict[tuple[str, str], torch.Tensor]
+
+
+@table(
+    "unit_matches",
+    "a, b, relation, layer, semi_matching, matching, overlap, units, dead_a, dead_b, spread, "
+    "distance, by_weight",
+    needs="weights, images",
+    depends=lambda study: (comparing.IMAGES, comparing.COMPARED),
+)
+def unit_matches(session: Session) -> pd.DataFrame:
+    """How well the units of all pairs match, layer by layer, and how well they do by chance.
+
+    `by_weight` is the share of units whose partner by activation is their partner by kernel, where
+    a layer's units are one convolution's. Rows of the relation ``chance`` compare networks with
+    one that sees other images.
+    """
+    networks, images = comparing.compared(session), comparing.pictures(session)
+    first = next(iter(networks.values()))
+    where = activations.relu_places(first, images)
+    everyone = networks | {"chance": activations.OtherImages(first)}
+    own = {name: kernels.kernels_of(network.state_dict()) for name, network in networks.items()}
+    pairs, rows = comparing.related_pairs(session.study, networks), []
+    for group in groups_in_memory(pairs, len(everyone), own[next(iter(own))]):
+        names = dict.fromkeys(name for pair in group for name in (pair.a, pair.b))
+        seen = {name: everyone[name] for name in names}
+        found = units.correlations(seen, images, list(where.values()), 50)
+        for a, b, relation in group:
+            layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
+            matched = units.match_table(layers)
+            if b in own:
+                by_weight = {
+                    place: measures.same_partners(layer, own[a][place], own[b][place])
+                    for place, layer in layers.items()
+                    if place in own[a]
+                }
+                matched["by_weight"] = pd.Series(by_weight)
+            matched = matched.rename_axis("layer").reset_index()
+            rows.append(matched.assign(a=a, b=b, relation=relation))
+    whole = pd.concat(rows, ignore_index=True)
+    return whole[["a", "b", "relation", *whole.columns.drop(["a", "b", "relation"])]]
+
+
+def groups_in_memory(
+    pairs: list[comparing.Related], networks: int, layers: models.State
+) -> list[list[comparing.Related]]:
+    """Return all pairs as one group, or pair by pair where layers are too wide for that."""
+    widths = (len(kernels) for kernels in layers.values())
+    size = sum(8 * (networks * width) ** 2 for width in widths)
+    return [pairs] if size < TABLE_BYTES else [[pair] for pair in pairs]
+
+
+def units_key(study: Study) -> str:
+    """Return the key of the units of the example pairs."""
+    examples = comparing.example_pairs(study)
+    return keep.key(study.table_key("unit_layers"), comparing.IMAGES, PATCHES, examples)
+
+
+def pack(relation: str, place: str, field: str) -> str:
+    """Return the name under which an array of a layer's units is kept."""
+    return f"{relation}|{place}|{field}"
+
+
+def unpack(name: str) -> tuple[str, str, str]:
+    """Return the relation (or ``patches``), the place and the field (or network) of a name."""
+    relation, place, field = name.split("|")
+    return relation, place, field
+
+
+@tensors("unit_layers", "weights, images", units_key)
+def unit_layers(session: Session) -> Kept:
+    """Units of the example pairs in an early, a middle and a late layer, with image patches."""
+    networks, images = comparing.compared(session), comparing.pictures(session)
+    where = example_places(next(iter(networks.values())), images)
+    made, counts = {}, {}
+    for relation, (a, b) in comparing.example_pairs(session.study).items():
+        both = {name: networks[name] for name in (a, b)}
+        found = units.correlations(both, images, list(where.values()))
+        for place, relu in where.items():
+            layer = found[relu].pair(a, b)
+            counts[f"{relation}|{place}"] = layer.samples
+            for field in STATISTICS:
+                values = torch.tensor(getattr(layer, field), dtype=torch.float32)
+                made[pack(relation, place, field)] = values
+            if relation != "strangers":
+                continue
+            chosen = units.best_and_worst(layer, PATCHES["units"])
+            for network, own in zip((a, b), chosen, strict=True):
+                count, size = PATCHES["count"], PATCHES["size"]
+                best = unit_samples.top_patches(networks[network], images, relu, own, count, size)
+                made[pack("patches", place, network)] = (best * 255).round().to(torch.uint8)
+    return made, {"counts": counts}
+
+
+def example_units(session: Session) -> ExampleUnits:
+    """Return the units of the example pairs, and image patches of the strangers'."""
+    kept, about = unit_layers(session)
+    layers = {}
+    for name, count in about["counts"].items():
+        relation, place = name.split("|")
+        arrays = {
+            field: kept[pack(relation, place, field)].double().numpy() for field in STATISTICS
+        }
+        layers[relation, place] = units.Layer(**arrays, samples=count)
+    shown = {}
+    for name, value in kept.items():
+        kind, place, network = unpack(name)
+        if kind == "patches":
+            shown[place, network] = value
+    return ExampleUnits(layers, shown)
+
+
+def example_places(network: resnets.ResNet, images: torch.Tensor) -> dict[str, str]:
+    """Return {place: ReLU} of an early, a middle and a late layer, each one convolution's."""
+    convolutions = models.conv_layers(network)
+    places = activations.relu_places(network, images)
+    where = {place: relu for place, relu in places.items() if place in convolutions}
+    names = list(where)
+    return {name: where[name] for name in (names[0], names[len(names) // 2], names[-1])}
+
+
+@table(
+    "unit_information",
+    "relation, layer, semi_matching, matching, units",
+    needs="weights, images",
+    depends=lambda study: (comparing.IMAGES, SAMPLES, comparing.example_pairs(study)),
+)
+def unit_information(session: Session) -> pd.DataFrame:
+    """How many units of the example pairs have the same partner by mutual information.
+
+    `semi_matching` and `matching` are the shares whose partner is that by correlation.
+    """
+    networks, images = comparing.compared(session), comparing.pictures(session)
+    rows = []
+    for relation, (a, b) in comparing.example_pairs(session.study).items():
+        for place, relu in example_places(networks[a], images).items():
+            values = unit_samples.paired_samples(networks[a], networks[b], images, relu, SAMPLES)
+            information = units.mutual_information(*values)
+            with np.errstate(invalid="ignore", divide="ignore"):  # of a dead unit
+                related = np.corrcoef(torch.cat(values, 1).double().numpy(), rowvar=False)
+            related = related[: len(information), len(information) :]
+            information = np.where(np.isnan(related), np.nan, information)
+            shares = []
+            for find in (units.semi_match, units.match):
+                partners, others = find(related)[0], find(information)[0]
+                shares.append(units.defined_mean((partners == others)[partners >= 0]))
+            alive = int((units.semi_match(related)[0] >= 0).sum())
+            rows.append((relation, place, *shares, alive))
+    return pd.DataFrame(rows, columns=["relation", "layer", "semi_matching", "matching", "units"])

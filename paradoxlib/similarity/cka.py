@@ -1,0 +1,229 @@
+"""Linear centred kernel alignment (CKA) between all layers of networks (Nguyen et al. 2020).
+
+It is computed from minibatches, each of which goes to all networks. The Gram matrix of each layer's
+activations is made and centred once; the unbiased HSIC of two layers is the scalar product of two
+of them. Numerators and norms are summed over batches, and divided once.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
+from typing import Any
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from paradoxlib import devices
+from paradoxlib.networks import activations, models
+
+LEAST_IMAGES = 4  # fewer, and the unbiased estimate is not defined
+
+
+def unbiased_hsic(k: torch.Tensor, l: torch.Tensor) -> float:  # noqa: E741 (the literature's names)
+    """Return the unbiased estimate of the Hilbert-Schmidt independence criterion.
+
+    Song et al. 2012; Nguyen et al. 2020, equation 3.
+
+    Parameters
+    ----------
+    k, l : torch.Tensor
+        Gram matrices (n, n), n at least 4, centred or not; their diagonals do not matter. Computed
+        in float64.
+
+    Returns
+    -------
+    float
+        May be negative; 0 on average where the two are independent.
+    """
+    n = len(k)
+    check_count(n)
+    k, l = (matrix.double() - matrix.double().diagonal().diag() for matrix in (k, l))  # noqa: E741
+    trace = (k * l.T).sum()
+    sums = k.sum() * l.sum() / ((n - 1) * (n - 2))
+    return ((trace + sums - 2 / (n - 2) * (k.sum(0) @ l.sum(1))) / (n * (n - 3))).item()
+
+
+def check_count(n: int) -> None:
+    """Raise ValueError for fewer images than the unbiased estimate is defined for."""
+    if n < LEAST_IMAGES:
+        raise ValueError(f"CKA of {n} images: the unbiased estimate needs at least {LEAST_IMAGES}")
+
+
+def centred_gram(features: torch.Tensor) -> torch.Tensor:
+    """Return the U-centred Gram matrix (n, n) of a layer's features (n, ...), float64.
+
+    Its diagonal is 0 and its rows sum to 0. With a factor of 1 / (n (n - 3)) the scalar product of
+    two of them is `unbiased_hsic`. The features' means are taken off before the product, so that
+    large ones cost no precision.
+    """
+    if features.dim() == 4 and not features.is_contiguous():
+        features = features.movedim(1, -1)  # channels last in memory; the features' order is free
+    features = features.flatten(1)
+    n = len(features)
+    # What rounding leaves of the means is the same for all images; U-centring takes it off.
+    features = features - features.mean(0)
+    gram = (features @ features.T).double()
+    gram.fill_diagonal_(0)
+    rows = gram.sum(1, keepdim=True) / (n - 2)
+    return (gram - rows - rows.T + rows.sum() / (n - 1)).fill_diagonal_(0)
+
+
+def centred_grams(
+    network: torch.nn.Module, images: torch.Tensor, layers: Sequence[str] | None
+) -> tuple[list[str], torch.Tensor]:
+    """Return the names of a network's layers and their centred Gram matrices (layer, n * n)."""
+    outputs = activations.record(network, images, layers)
+    grams = torch.stack([centred_gram(output) for output in outputs.values()])
+    return list(outputs), grams.flatten(1)
+
+
+def shuffled_batches(
+    images: torch.Tensor, batch_size: int, passes: int, seed: int
+) -> Iterator[torch.Tensor]:
+    """Yield batches of images: every image once a pass, each pass in another random order.
+
+    A rest of fewer than 4 images is left out.
+    """
+    source = torch.Generator().manual_seed(seed)
+    for _ in range(passes):
+        for index in torch.randperm(len(images), generator=source).split(batch_size):
+            if len(index) >= LEAST_IMAGES:
+                yield images[index]
+
+
+@torch.inference_mode()
+def cka_matrices(
+    networks: Mapping[str, torch.nn.Module],
+    images: torch.Tensor,
+    pairs: Sequence[tuple[str, str]] | None = None,
+    layers: Sequence[str] | None = None,
+    batch_size: int = 256,
+    passes: int = 1,
+    seed: int = 0,
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Return the CKA of all layers of pairs of networks.
+
+    Parameters
+    ----------
+    networks : dict
+        {name: network}, in evaluation mode; any architectures.
+    images : torch.Tensor
+        (n, 3, h, w), n at least 4, as the networks want them.
+    pairs : list, optional
+        [(name, name)]; where not given, all pairs and each network with itself.
+    layers : sequence of str, optional
+        The layers to compare (of every network those that it has); all where not given.
+    batch_size, passes, seed : int
+        Images at once; passes over the images, each in another order; seed of the orders.
+
+    Returns
+    -------
+    dict
+        {(name, name): DataFrame (layers of one, layers of the other)}, layers in the order of their
+        calls. At most about 1; may be negative; nan for a layer whose output is the same for all
+        images.
+
+    Raises
+    ------
+    ValueError
+        For fewer than 4 images or a batch size below 4, for a layer that no network has, and for a
+        network that has none of the layers.
+    """
+    check_count(min(len(images), batch_size))
+    names = list(networks)
+    pairs = pairs or [(a, b) for i, a in enumerate(names) for b in names[i:]]
+    chosen: dict[str, Any] = dict.fromkeys(names)
+    if layers is not None:
+        chosen = present(networks, images, layers)
+    sums: dict[tuple[str, str], Any] = dict.fromkeys(pairs, 0)
+    norms: dict[str, Any] = dict.fromkeys(names, 0)
+    found: dict[str, list[str]] = {}
+    count = sum(map(len, shuffled_batches(torch.arange(len(images)), batch_size, passes, seed)))
+    bar = tqdm(
+        desc=f"CKA of {len(networks)} networks",
+        total=count,
+        unit="image",
+        disable=count * len(networks) < 5000,
+    )
+    with bar, devices.thread_pool() as pool:
+        for batch in shuffled_batches(images, batch_size, passes, seed):
+            n, grams = len(batch), {}
+            seen = pool.map(centred_grams, networks.values(), repeat(batch), chosen.values())
+            for name, (own, gram) in zip(names, seen, strict=True):
+                found[name], grams[name] = own, gram
+                norms[name] = norms[name] + gram.square().sum(1) / (n * (n - 3))
+            for a, b in pairs:
+                sums[a, b] = sums[a, b] + grams[a] @ grams[b].T / (n * (n - 3))
+            bar.update(n)
+    result = {}
+    for a, b in pairs:
+        matrix = sums[a, b] / (norms[a][:, None] * norms[b]).sqrt()
+        result[a, b] = pd.DataFrame(matrix.numpy(), found[a], found[b])
+    return result
+
+
+def present(
+    networks: Mapping[str, torch.nn.Module], images: torch.Tensor, layers: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return {name: those of the layers that the network has}.
+
+    ValueError for a layer that no network has, and for a network that has none of the layers.
+    """
+    own = {name: activations.layer_names(network, images) for name, network in networks.items()}
+    everyones = dict.fromkeys(layer for names in own.values() for layer in names)
+    for layer in layers:
+        if layer not in everyones:
+            raise models.unknown_layer(layer, everyones)
+    chosen = {name: [layer for layer in layers if layer in names] for name, names in own.items()}
+    for name, names in chosen.items():
+        if not names:
+            raise ValueError(f"network {name!r} has none of the layers asked for")
+    return chosen
+
+
+def cka_matrix(
+    model_a: torch.nn.Module, model_b: torch.nn.Module, images: torch.Tensor, **settings: Any
+) -> pd.DataFrame:
+    """Return the CKA of all layers of two networks (layers of a, layers of b).
+
+    The settings are those of `cka_matrices`.
+    """
+    return cka_matrices({"a": model_a, "b": model_b}, images, [("a", "b")], **settings)["a", "b"]
+
+
+@torch.inference_mode()
+def first_component(
+    model: torch.nn.Module, images: torch.Tensor, layers: Sequence[str] | None = None
+) -> pd.Series:
+    """Return the share of each layer's variance over images in its first principal component, 0..1.
+
+    ValueError for fewer than 4 images.
+    """
+    check_count(len(images))
+    shares = {}
+    for name, output in activations.record(model, images, layers).items():
+        features = output.flatten(1).double()
+        features = features - features.mean(0)
+        values = torch.linalg.eigvalsh(features @ features.T)
+        shares[name] = (values[-1] / values.sum()).item()
+    return pd.Series(shares, name="first_component")
+
+
+@torch.inference_mode()
+def dominant_images(
+    model: torch.nn.Module,
+    images: torch.Tensor,
+    layers: Sequence[str] | None = None,
+    share: float = 0.02,
+) -> pd.Series:
+    """Return how much of each layer's variance over images lies in the few furthest from the mean.
+
+    `share` says how many of the images are counted, at least one. The result lies between `share`,
+    which comes out where all images are equally far, and 1.
+    """
+    count, shares = max(1, round(share * len(images))), {}
+    for name, output in activations.record(model, images, layers).items():
+        features = output.flatten(1).double()
+        far = (features - features.mean(0)).square().sum(1)
+        shares[name] = (far.topk(count).values.sum() / far.sum()).item()
+    return pd.Series(shares, name="dominant_images")

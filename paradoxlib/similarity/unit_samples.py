@@ -1,0 +1,126 @@
+"""Activations of units as samples: their moments in one pass, pairs of them, and image patches."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from paradoxlib.networks import activations
+
+
+class Moments:
+    """Means and co-moments of the columns of a stream of samples, float64, in one pass.
+
+    Uses the pairwise update of Chan et al.
+    """
+
+    def __init__(self) -> None:
+        self.count: int = 0
+        self.mean: Any = 0
+        self.products: Any = 0
+
+    def add(self, samples: torch.Tensor) -> None:
+        """Take in samples (n, columns)."""
+        samples = samples.double()
+        n, mean = len(samples), samples.mean(0)
+        total, step = self.count + n, mean - self.mean
+        centred = samples - mean
+        between = torch.outer(step, step) * (self.count * n / total)
+        self.products = self.products + centred.T @ centred + between
+        self.mean = self.mean + step * (n / total)
+        self.count = total
+
+
+def by_unit(output: torch.Tensor) -> torch.Tensor:
+    """Return a layer's output (n, units, ...) as samples (n * positions, units)."""
+    return output.movedim(1, -1).reshape(-1, output.shape[1])
+
+
+@torch.inference_mode()
+def paired_samples(
+    model_a: torch.nn.Module,
+    model_b: torch.nn.Module,
+    images: torch.Tensor,
+    layer: str,
+    count: int = 60_000,
+    seed: int = 0,
+    batch_size: int = 100,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return activations of two networks at the same random images and positions.
+
+    Two tensors (count, units), or all activations there are where these are fewer.
+    """
+    source, ours, theirs = torch.Generator().manual_seed(seed), [], []
+    for batch in images.split(batch_size):
+        a = by_unit(activations.record(model_a, batch, [layer])[layer])
+        b = by_unit(activations.record(model_b, batch, [layer])[layer])
+        wanted = min(len(a), -(-count * len(batch) // len(images)))
+        chosen = torch.randperm(len(a), generator=source)[:wanted]
+        ours.append(a[chosen])
+        theirs.append(b[chosen])
+    return torch.cat(ours)[:count], torch.cat(theirs)[:count]
+
+
+@torch.inference_mode()
+def top_patches(
+    model: torch.nn.Module,
+    images: torch.Tensor,
+    layer: str,
+    units: Sequence[int],
+    count: int = 9,
+    size: int = 11,
+    batch_size: int = 100,
+) -> torch.Tensor:
+    """Return the image patches that units respond to most, at most one of an image.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        In evaluation mode.
+    images : torch.Tensor
+        (n, 3, h, w), as the network wants them; patches are cut from them.
+    layer : str
+        A name as `activations.layer_names` gives it. A unit of a dense layer sees the whole image.
+    units : sequence of int
+        Indices of the layer's units.
+    count, size : int
+        Patches of each unit, at most as many as images; their side in pixels, at most an image's.
+    batch_size : int
+        Images at once.
+
+    Returns
+    -------
+    torch.Tensor
+        (unit, count, 3, size, size), each unit's highest first. A patch is centred where the unit
+        was highest; where it would reach beyond the image it is moved inside.
+    """
+    values, places = [], []
+    for batch in images.split(batch_size):
+        output = activations.record(model, batch, [layer])[layer][:, units]
+        if output.dim() == 2:
+            output = output[:, :, None, None]
+        height, width = output.shape[2:]
+        value, index = output.flatten(2).max(2)
+        rows, columns = (index // width + 0.5) / height, (index % width + 0.5) / width
+        values.append(value)
+        places.append(torch.stack([rows, columns], -1))
+    heights = torch.cat(values)  # (image, unit)
+    centres = torch.cat(places)  # (image, unit, row and column), 0..1
+    count, size = min(count, len(images)), min(size, *images.shape[2:])
+    patches = images.new_empty(len(units), count, images.shape[1], size, size)
+    for unit in range(len(units)):
+        for rank, image in enumerate(heights[:, unit].topk(count).indices.tolist()):
+            patches[unit, rank] = cut_patch(images[image], centres[image, unit].tolist(), size)
+    return patches
+
+
+def cut_patch(image: torch.Tensor, centre: Sequence[float], size: int) -> torch.Tensor:
+    """Return the patch (3, size, size) of an image (3, h, w) nearest to a centre (row, column).
+
+    The centre is given in shares of the image's sides, 0..1.
+    """
+    top, left = (
+        min(max(int(share * side - size / 2), 0), side - size)
+        for share, side in zip(centre, image.shape[1:], strict=True)
+    )
+    return image[:, top : top + size, left : left + size]

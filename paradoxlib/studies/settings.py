@@ -1,0 +1,133 @@
+"""The settings of a study, part by part, checked strictly: what a study's YAML file may say."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from paradoxlib.images import distortions
+from paradoxlib.networks import initialisers, models
+
+
+def one_of(known: Iterable[str], what: str) -> Callable[[str], str]:
+    """Return a check that a name is a known one; it is called when settings are read."""
+
+    def check(name: str) -> str:
+        if name not in known:
+            raise ValueError(f"unknown {what} {name!r}: choose one of {', '.join(known)}")
+        return name
+
+    return check
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+DistortionName = Annotated[str, AfterValidator(one_of(distortions.DISTORTIONS, "distortion"))]
+ArchitectureName = Annotated[str, AfterValidator(one_of(models.ARCHITECTURES, "architecture"))]
+InitialiserName = Annotated[str, AfterValidator(one_of(initialisers.INITIALISERS, "initialiser"))]
+
+
+class Strict(BaseModel):
+    """Frozen settings in which an unknown key or a wrong type is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Data(Strict):
+    """The data set and the standard augmentation of its training images."""
+
+    name: str
+    image_size: int = Field(32, ge=8)
+    train_images: int | None = Field(None, ge=1)
+    test_images: int | None = Field(None, ge=1)
+    flip: bool = True
+    zoom: Share = 0.1
+    shift: Share = 0.1
+
+    @model_validator(mode="after")
+    def size_fits(self) -> Self:
+        if self.name in ("digits", "cifar10") and self.image_size != 32:
+            size = self.image_size
+            raise ValueError(f"image_size is {size}: images of {self.name} have 32 pixels")
+        return self
+
+
+class Model(Strict):
+    """The architecture, one for all networks of a study."""
+
+    architecture: ArchitectureName
+    small_images: bool = False
+
+
+class Network(Strict):
+    """How one network is trained: what the paper varies. A child starts from its parent's weights.
+
+    ``learning_rate`` is Adam's. It shrinks by 1 / (1 + decay * step) and by the ``schedule``:
+    ``step`` divides it by ten at each milestone (a share of the epochs), ``cosine`` takes it to 0,
+    and ``continued`` goes on with the parent's steps past their end, with all milestones behind
+    it. Each image goes through ``distortions_per_image`` of the ``distortions``, at fresh levels;
+    ``noise_amount`` is the largest amount of noise.
+    """
+
+    parent: str | None = None
+    seed: int
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    learning_rate: float = Field(gt=0)
+    decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "step", "cosine", "continued"] = "constant"
+    milestones: tuple[Share, ...] = ()
+    initialiser: InitialiserName | None = None
+    weight_decay: float = Field(1e-4, ge=0)
+    distortions: tuple[DistortionName, ...] = ()
+    distortions_per_image: int = Field(1, ge=1, le=8)
+    noise_amount: float = Field(0.1, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def steps_have_milestones(self) -> Self:
+        if (self.schedule == "step") != bool(self.milestones) and self.parent is None:
+            raise ValueError("schedule step needs milestones, and milestones need schedule step")
+        if self.schedule == "continued" and (self.parent is None or not self.milestones):
+            raise ValueError("schedule continued needs a parent with schedule step")
+        return self
+
+    def rate_at(self, step: int, steps_per_epoch: int, epochs_before: int = 0) -> float:
+        """Return Adam's learning rate at a step.
+
+        A continued schedule counts its steps from the end of ``epochs_before``, those for which
+        the network's ancestors were trained.
+        """
+        before = epochs_before * steps_per_epoch if self.schedule == "continued" else 0
+        rate = self.learning_rate / (1 + self.decay * (before + step))
+        if self.schedule == "continued":
+            return rate * 0.1 ** len(self.milestones)
+        if self.schedule == "cosine":
+            return rate * (1 + math.cos(math.pi * step / (self.epochs * steps_per_epoch))) / 2
+        if self.schedule == "step":
+            epoch = step // steps_per_epoch
+            return rate * 0.1 ** sum(epoch >= share * self.epochs for share in self.milestones)
+        return rate
+
+
+class Evaluation(Strict):
+    """The grid of conditions, the seed of its noise, and the precision of the arithmetic.
+
+    `predictions.predict_conditions` says what the precision costs.
+    """
+
+    seed: int = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
+    grid: dict[DistortionName, tuple[float, ...]] = Field(
+        default_factory=lambda: dict(distortions.GRID)
+    )
+
+    @model_validator(mode="after")
+    def levels_in_range(self) -> Self:
+        if 1.0 not in self.grid.get("contrast", ()):
+            raise ValueError("grid.contrast: level 1.0 is needed, the images as they are")
+        for name, levels in self.grid.items():
+            if not levels:
+                raise ValueError(f"grid.{name}: there are no levels")
+        for condition in distortions.conditions(self.grid):
+            distortions.check_level(*condition)
+        return self

@@ -1,0 +1,114 @@
+"""Correlations over pairs, their intervals, and tests that leave families families."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paradoxlib.behaviour import correspondence
+
+FAMILIES = dict(zip("abcdefghij", [0, 0, 0, 1, 1, 2, 2, 3, 4, 5], strict=True))
+
+
+def symmetric(seed):
+    values = np.random.default_rng(seed).random((10, 10))
+    return pd.DataFrame(values + values.T, list(FAMILIES), list(FAMILIES))
+
+
+def test_correlation_interval():
+    source = np.random.default_rng(0)
+    similar = pd.DataFrame(source.random((12, 12)))
+    similar = (similar + similar.T) / 2
+    r, low, high = correspondence.correlation_interval(similar, similar)
+    assert r == pytest.approx(1) and low == pytest.approx(1) and high == pytest.approx(1)
+    other = pd.DataFrame(source.random((12, 12)))
+    r, low, high = correspondence.correlation_interval((other + other.T) / 2, similar)
+    assert low < 0 < high and low < r < high
+
+
+def test_nothing_correlates_with_a_constant():
+    constant = np.ones((10, 10))
+    assert np.isnan(correspondence.correlation(constant, symmetric(1)))
+    assert np.isnan(correspondence.correlation_interval(constant, symmetric(1))).all()
+
+
+def test_the_published_correlation():
+    assert correspondence.published_correlation("resnet20") == pytest.approx(0.016, abs=5e-4)
+
+
+def test_chosen_pairs():
+    masks = {
+        which: correspondence.chosen_pairs(FAMILIES, list(FAMILIES), which)
+        for which in correspondence.PAIRS
+    }
+    assert [int(mask.sum()) // 2 for mask in masks.values()] == [45, 5, 40]
+    assert not any(np.diag(mask).any() for mask in masks.values())
+    assert (masks["within families"] ^ masks["between families"] == masks["all pairs"]).all()
+    with pytest.raises(ValueError, match="choose of all pairs"):
+        correspondence.chosen_pairs(FAMILIES, list(FAMILIES), "some")
+
+
+def test_relabelling_leaves_families_families():
+    founder, source = np.array(list(FAMILIES.values())), np.random.default_rng(0)
+    same, seen = founder[:, None] == founder, set()
+    for _ in range(50):
+        new = correspondence.relabelled(founder.tolist(), source)
+        assert sorted(new) == list(range(10)) and (same[np.ix_(new, new)] == same).all()
+        seen.add(tuple(new))
+    assert len(seen) > 40
+
+
+@pytest.mark.parametrize("families", [None, list(FAMILIES.values())])
+def test_permutation_test(families):
+    one, other = symmetric(1), symmetric(2)
+    again = correspondence.permutation_test(one, one + 1, family_of=families, permutations=99)
+    assert again == 0.01
+    assert correspondence.permutation_test(one, other, family_of=families, permutations=199) > 0.05
+
+
+def test_correlations_by_kind_of_pair():
+    similarity = symmetric(3)
+    same = correspondence.chosen_pairs(FAMILIES, list(FAMILIES), "within families")
+    opposed = {"made up": similarity.where(~same, -(similarity**3))}
+    table = correspondence.correlate_matrices(opposed, similarity, FAMILIES).set_index("pairs")
+    within, between = table.loc["within families"], table.loc["between families"]
+    assert between["r"] == pytest.approx(1) and within["rho"] == pytest.approx(-1)
+    assert -1 < within["r"] < -0.5 and table["n"].tolist() == [45, 5, 40]
+    assert between["p"] < 0.01 and (table["low"] <= table["r"]).all()
+    alone = dict.fromkeys(FAMILIES, 0)
+    few = correspondence.correlate_matrices(opposed, similarity, alone).set_index("pairs")
+    assert np.isnan(few.loc["between families", "r"]) and few.loc["between families", "n"] == 0
+
+
+def test_the_bench_finds_the_measure_that_goes_with_behaviour():
+    names, source = [f"N{i}" for i in range(12)], np.random.default_rng(0)
+    family_of = {name: f"N{i // 2 * 2}" for i, name in enumerate(names)}
+    couples = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    pairs = pd.DataFrame(couples, columns=["a", "b"])
+    pairs["compatibility"] = source.normal(size=len(pairs))
+    pairs["good"], pairs["bad"] = pairs["compatibility"] ** 3, source.normal(size=len(pairs))
+    scored = correspondence.score_measures(family_of, pairs, ["good", "bad"])
+    assert list(scored["pairs"][:3]) == list(correspondence.PAIRS)
+    table = scored.set_index(["measure", "pairs"])
+    assert np.allclose(table.loc["good", ["rho", "chosen", "reported"]], 1)
+    assert table.loc[("good", "all pairs"), "p"] < 0.01
+    assert abs(table.loc[("bad", "all pairs"), "rho"]) < 0.4
+    assert table.loc[("good", "within families"), "n"] == 6
+    few = correspondence.score_measures(family_of, pairs[:2], ["good"])
+    assert few["n"].max() == 2 and few["rho"].isna().all()
+
+
+def test_halves_keep_families_whole():
+    names = [f"N{i}" for i in range(12)]
+    family_of = {name: f"N{i // 3 * 3}" for i, name in enumerate(names)}
+    one, other = correspondence.halves(family_of, names)
+    assert not one & other and one | other == set(names)
+    families = [{family_of[name] for name in half} for half in (one, other)]
+    assert families[0].isdisjoint(families[1])
+
+
+def test_a_table_of_pairs_becomes_the_matrix_of_its_means():
+    rows = [("B", "A", 1.0), ("B", "A", 2.0), ("C", "B", 4.0)]
+    matrix = correspondence.matrix_of(pd.DataFrame(rows, columns=["a", "b", "cka"]), "cka")
+    expected = [[np.nan, 1.5, 4.0], [1.5, np.nan, np.nan], [4.0, np.nan, np.nan]]
+    assert list(matrix.index) == list(matrix.columns) == ["B", "A", "C"]
+    assert np.array_equal(matrix, expected, equal_nan=True)

@@ -1,0 +1,31 @@
+"""Layers are seen in order, and as they were before anything changed them."""
+
+import pytest
+import torch
+from torch import nn
+
+from paradoxlib import seeds
+from paradoxlib.networks import activations, models
+
+
+def test_outputs_are_those_before_they_are_changed_in_place():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True)).eval()
+    source = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        model[0].weight.copy_(torch.randn(4, 3, 3, 3, generator=source))
+    outputs = activations.record(model, torch.randn(5, 3, 8, 8, generator=source))
+    assert list(outputs) == ["0", "1", "relu_1"]
+    assert (outputs["1"] < 0).any() and (outputs["relu_1"] >= 0).all()
+    assert torch.equal(outputs["relu_1"], outputs["1"].clamp(min=0))
+
+
+def test_layers_are_seen_in_order_and_an_unknown_one_is_named():
+    network = models.build("resnet20", generator=seeds.generator("a")).eval()
+    images = torch.rand(2, 3, 32, 32, generator=seeds.generator("images"))
+    seen = activations.layer_names(network, images)
+    assert seen[:3] == ["conv1", "bn_conv1", "relu_1"] and seen[-1] == "fc"
+    assert len(seen) == 21 + 19 + 19 + 9 + 1
+    assert set(models.conv_layers(network)) < set(seen)
+    assert list(activations.record(network, images, ["fc", "conv1"])) == ["conv1", "fc"]
+    with pytest.raises(ValueError, match="unknown layer 'relu_99': did you mean 'relu_9'"):
+        activations.record(network, images, ["relu_99"])

@@ -1,0 +1,80 @@
+"""Plots of what networks' parts carry show the tables that they are given."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from paradoxlib import plotting
+
+SHARES = ["parent", "child", "part", "recovered", "recovered_low", "recovered_high"]
+PAIRS_OF_TWO = [name + end for name in ("trained", "identical") for end in ("", "_low", "_high")]
+
+
+@pytest.fixture(autouse=True)
+def styled():
+    plt.switch_backend("agg")
+    with plt.rc_context():
+        plotting.use_style()
+        yield
+    plt.close("all")
+
+
+def texts(artists):
+    return [artist.get_text() for artist in artists]
+
+
+def test_changes_print_their_sign_under_the_names_they_are_given():
+    change = pd.DataFrame([[0.1, -0.25]], ["x"], ["blur", "res2a_branch2a"])
+    ax = plotting.draw_changes(change)
+    assert texts(ax.texts) == ["+.10", "-.25"]
+    assert texts(ax.get_xticklabels()) == ["blur", "res2a_branch2a"]
+    (mesh,) = ax.collections
+    assert (mesh.norm.vmin, mesh.norm.vmax) == (-0.25, 0.25)
+
+
+def test_small_changes_stay_pale():
+    ax = plotting.draw_changes(pd.DataFrame([[0.001, -0.002]], ["x"], ["a", "b"]))
+    assert ax.collections[0].norm.vmax == 0.05
+
+
+def test_exchange_shares_print_their_intervals():
+    rows = [
+        ("N1", "N3", "kernels", 0.5, 0.4, 0.6),
+        ("N1", "N3", "dense layer", 0.25, 0.125, 0.375),
+        ("N1", "N2", "kernels", -0.001, -0.25, 0.25),
+        ("N1", "N2", "dense layer", 0.75, 0.5, 1.5),
+    ]
+    ax = plotting.draw_exchange_shares(pd.DataFrame(rows, columns=SHARES))
+    assert texts(ax.get_yticklabels()) == ["N3 from N1", "N2 from N1"]
+    assert texts(ax.get_xticklabels()) == ["kernels", "dense layer"]
+    assert texts(ax.texts) == [
+        "0.50 (0.40 to 0.60)",
+        "0.25 (0.12 to 0.38)",
+        "0.00 (-0.25 to 0.25)",
+        "0.75 (0.50 to 1.50)",
+    ]
+
+
+def test_shares_by_rate_have_a_panel_for_each_parent():
+    rows = [
+        (parent, f"{parent}{i}", part, share + i, 0.0, 3.0)
+        for parent in "AB"
+        for i in (2, 1)
+        for part, share in (("kernels", 0.25), ("dense layer", 0.5))
+    ]
+    rates = {"A1": 1e-6, "A2": 1e-3, "B1": 1e-6, "B2": 1e-3}
+    axes = plotting.draw_shares_by_rate(pd.DataFrame(rows, columns=SHARES), rates)
+    assert [ax.get_title("left") for ax in axes] == ["children of A", "children of B"]
+    for ax in axes:
+        kernels, dense = (bars.lines[0] for bars in ax.containers)
+        assert np.diff(kernels.get_xdata())[0] > 0
+        assert list(kernels.get_ydata()) == [1.25, 2.25] and list(dense.get_ydata()) == [1.5, 2.5]
+
+
+def test_the_least_compatible_of_identical_pairs_are_named():
+    rows = [("A", "B", 0.6, 0.5, 0.7, 0.7, 0.6, 0.8), ("A", "C", 0.5, 0.4, 0.6, 0.7, 0.6, 0.8)]
+    pairs = pd.DataFrame(rows, columns=["a", "b", *PAIRS_OF_TWO])
+    ax = plotting.draw_identical_pairs(pairs, 1)
+    assert texts(ax.texts) == ["A, C"] and ax.texts[0].xy == (0.5, 0.7)
+    assert texts(plotting.draw_identical_pairs(pairs).texts) == ["A, C", "A, B"]

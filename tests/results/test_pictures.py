@@ -1,0 +1,90 @@
+"""The paper's second experiment, ResNet50 on a folder of pictures, from files to accuracies."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.models import resnet50
+
+from paradoxlib import results
+from paradoxlib.behaviour import scores
+from paradoxlib.similarity import kernels
+from paradoxlib.studies import sessions
+
+STUDY = """
+name: pictures
+title: two ResNet50 on pictures
+data: {name: imagenet, image_size: 72, zoom: 0.0, shift: 0.0}
+model: {architecture: resnet50}
+evaluation: {seed: 1, grid: {contrast: [1.0], gaussian_noise: [0.0, 0.05]}}
+defaults: {epochs: 1, batch_size: 4, learning_rate: 1.e-3, weight_decay: 0.0}
+networks:
+  N1: {seed: 1}
+  N1-Contrast: {seed: 2, parent: N1, learning_rate: 1.e-5, distortions: [contrast]}
+"""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A session of two networks on a folder as ImageNet's, with pictures of many kinds."""
+    home, source = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    kinds = ["RGB", "L", "CMYK", "RGB"]
+    for split in ("train", "val"):
+        for label in ("n01440764", "n01443537"):
+            folder = home / "imagenet" / split / label
+            folder.mkdir(parents=True)
+            for i, kind in enumerate(kinds):
+                size = tuple(source.integers(300, 500, 2))
+                picture = Image.fromarray(
+                    source.integers(0, 256, (*size, 3), dtype=np.uint8)
+                ).convert(kind)
+                picture.save(folder / f"{i}.JPEG", "JPEG")
+        Image.new("RGBA", (400, 320), (90, 10, 40, 128)).save(folder / "alpha.png")
+    (home / "pictures.yaml").write_text(STUDY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("paradoxlib.paths.HOME", home)
+        yield sessions.start(home / "pictures.yaml", data_root=str(home), workers=1)
+
+
+def test_pictures_of_all_kinds_are_trained_and_evaluated_on(pictures):
+    table = results.accuracies(pictures)
+    assert (
+        table["network"].unique().tolist() == ["N1", "N1-Contrast"]
+        and (table["n"] == 9).all()
+        and len(table) == 2 * 3
+    )
+    assert results.similarities(pictures).loc["N1", "N1-Contrast"] > 0.99
+    assert results.training_history(pictures).groupby("network")["epoch"].max().tolist() == [
+        1,
+        1,
+    ]
+
+
+def test_the_original_network_stands_beside_ours(pictures):
+    torch.manual_seed(0)
+    network = resnet50(num_classes=2).eval()
+    accuracy, similarity = results.original(pictures, network)
+    assert (
+        accuracy["network"].unique().tolist() == ["original"]
+        and accuracy["accuracy"].between(0, 1).all()
+    )
+    assert accuracy["accuracy"].iloc[0] == scores.clean_accuracy(accuracy)["original"]
+    chance = kernels.chance_level("resnet50", pairs=1)
+    assert similarity["network"].tolist() == ["N1", "N1-Contrast"] and np.allclose(
+        similarity["similarity"], chance, atol=0.02
+    )
+    with pytest.raises(ValueError, match="has resnet50 of 2 classes"):
+        results.original(pictures, resnet50(num_classes=3))
+
+
+def test_a_picture_cut_short_is_named(pictures):
+    victim = Path(pictures.images("test").files[0])
+    whole = victim.read_bytes()
+    try:
+        victim.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(ValueError, match=f"{victim} cannot be read as an image"):
+            results.original(pictures, resnet50(num_classes=2).eval())
+    finally:
+        victim.write_bytes(whole)

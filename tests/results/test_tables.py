@@ -1,0 +1,176 @@
+"""Tables are read only where the same settings made them; figures are written whole and alike."""
+
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+import torch
+
+from paradoxlib import keep, paths, plotting, results
+from paradoxlib.images import distortions
+from paradoxlib.networks import surgery
+from paradoxlib.results import behaviour_tables, network_tables, tables
+from paradoxlib.studies import sessions
+from paradoxlib.studies.study import load, names
+
+
+@pytest.fixture
+def content():
+    return pd.DataFrame({"network": ["A", "B"], "value": [0.1, 1 / 3]})
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """Make a table of a function, unlisted after the test."""
+    monkeypatch.setattr(tables, "TABLES", {})
+
+    def make(compute, depends=lambda study: ()):
+        def numbers(session):
+            """Numbers."""
+            return compute()
+
+        return tables.table("numbers", "network, value", "nothing", depends)(numbers)
+
+    return make
+
+
+def test_a_table_is_computed_once(tiny, content, kept):
+    calls = []
+    numbers = kept(lambda: calls.append(1) or content)
+    read = [numbers(tiny) for _ in range(3)]
+    assert calls == [1] and all(table.equals(content) for table in read)
+    assert paths.published_file("tiny", "numbers.csv").is_file()
+
+
+def test_other_settings_are_computed_anew(tiny, content, kept):
+    kept(lambda: content, lambda study: ("one way",))(tiny)
+    other = kept(lambda: content * 2, lambda study: ("another way",))(tiny)
+    assert other["value"].tolist() == [0.2, 2 / 3]
+
+
+def test_recomputing_does_not_read_what_the_repository_holds(tiny, content, kept):
+    kept(lambda: content)(tiny)
+    paths.computed_file("tiny", "numbers.csv").unlink()
+    shown = kept(lambda: pytest.fail("the published table is there"))(tiny)
+    assert shown.equals(content)
+    anew = replace(tiny, recompute=True)
+    assert kept(lambda: content * 3)(anew)["value"].tolist()[1] == 1
+
+
+def test_a_compute_that_fails_leaves_nothing(tiny, kept):
+    with pytest.raises(ZeroDivisionError):
+        kept(lambda: 1 / 0)(tiny)
+    assert not list(paths.HOME.rglob("*numbers*"))
+
+
+def test_matrices_keep_their_names(tiny, monkeypatch):
+    monkeypatch.setattr(tables, "TABLES", {})
+    names = ["A", "N1-All [5 Epochs]"]
+    square = pd.DataFrame([[1.0, 0.5], [0.5, 1.0]], names, names)
+
+    @tables.matrix("m", "nothing")
+    def m(session):
+        """A matrix."""
+        return square
+
+    for _ in range(2):
+        assert m(tiny).equals(square)
+
+
+def test_tensors_are_kept_with_what_they_are(tiny, monkeypatch):
+    monkeypatch.setattr(tables, "TABLES", {})
+    calls = []
+
+    @tables.tensors("t", "nothing", lambda study: study.network_key("A"))
+    def t(session):
+        """Tensors."""
+        calls.append(1)
+        return {"x": torch.tensor([1.0, float("nan")])}, {"layers": ["conv1"]}
+
+    for _ in range(2):
+        made, about = t(tiny)
+        assert made["x"][0] == 1 and made["x"][1].isnan() and about["layers"] == ["conv1"]
+    assert calls == [1] and tables.TABLES["t"].state(tiny.study) == "here"
+
+
+def test_a_table_s_state_tells_where_it_is_and_whose(tiny, content, kept):
+    numbers = kept(lambda: content)
+    entry = tables.TABLES["numbers"]
+    assert entry.state(tiny.study) == "-"
+    numbers(tiny)
+    assert entry.state(tiny.study) == "here"
+    paths.computed_file("tiny", "numbers.csv").unlink()
+    assert entry.state(tiny.study) == "committed"
+    keep.write_table(paths.published_file("tiny", "numbers.csv"), content, "another key")
+    assert entry.state(tiny.study) == "other settings"
+
+
+def test_every_column_has_one_meaning_and_is_used():
+    used = {column for table in results.TABLES.values() for column in table.columns}
+    assert used == set(results.meanings())
+    assert all(isinstance(meaning, str) for meaning in results.meanings().values())
+
+
+@pytest.mark.parametrize("name", names())
+def test_committed_tables_have_the_columns_and_the_key_that_they_are_listed_with(name):
+    study = load(name)
+    stand_for = {
+        "{distortion}": list(distortions.DISTORTIONS),
+        "{measure}": list(results.MEASURES),
+        "{network}": list(study.networks),
+        "{part}": list(surgery.NETWORK_PARTS),
+    }
+    for table in results.TABLES.values():
+        path = paths.PACKAGE.parent / "figures" / name / f"{table.name}.csv"
+        if table.suffix == ".csv" and path.is_file():
+            wanted = [c for column in table.columns for c in stand_for.get(column, [column])]
+            assert sorted(keep.read_table(path, table.key(study)).columns) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        network_tables.layers_of_children,
+        network_tables.paper_similarity,
+        network_tables.chance_table,
+        behaviour_tables.correspondences,
+    ],
+)
+def test_some_committed_tables_come_out_again(make):
+    """From the committed weights and tables alone, without any image."""
+    session = sessions.start("cifar10-20")
+    known, again = make(session), make.__wrapped__(session)
+    pd.testing.assert_frame_equal(known, again, check_dtype=False, rtol=1e-9, atol=1e-12)
+
+
+def test_figures_have_a_csv_and_the_same_bytes_each_time(tiny, content):
+    plotting.use_style()
+    written = []
+    for _ in range(2):
+        figure = plt.figure()
+        figure.gca().plot([1, 2])
+        results.save_figure(replace(tiny, recompute=True), figure, "line", content)
+        folder = paths.figures_folder("tiny")
+        written.append({path.name: path.read_bytes() for path in folder.iterdir()})
+        plt.close(figure)
+    assert written[0] == written[1] and set(written[0]) == {"line.csv", "line.png", "line.svg"}
+
+
+def test_showing_leaves_figures_of_the_same_numbers_alone(tiny, content):
+    plotting.use_style()
+    picture = paths.published_file("tiny", "line.png")
+    results.save_figure(tiny, plt.figure(), "line", content)
+    picture.write_bytes(b"as committed")
+    results.save_figure(tiny, plt.figure(), "line", content)
+    assert picture.read_bytes() == b"as committed"
+    results.save_figure(tiny, plt.figure(), "line", content * 2)
+    assert picture.read_bytes() != b"as committed"
+    plt.close("all")
+
+
+def test_provenance_is_merged(tiny):
+    tables.write_provenance(tiny.study, {"versions": {"torch": "2"}})
+    tables.write_provenance(tiny.study, {"hardware": {"cores": 2}})
+    text = paths.provenance_file("tiny").read_text()
+    assert '"torch"' in text and '"cores"' in text

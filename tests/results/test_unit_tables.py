@@ -1,0 +1,70 @@
+"""Tables of matched units are made once, and agree with what their parts say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paradoxlib import keep, paths, results
+from paradoxlib.results import unit_tables
+from paradoxlib.studies import comparing
+
+
+@pytest.fixture
+def session(tiny_trained, monkeypatch):
+    monkeypatch.setattr(comparing, "IMAGES", 20)
+    monkeypatch.setattr(unit_tables, "SAMPLES", 2000)
+    return tiny_trained
+
+
+def test_all_pairs_are_matched_once(session):
+    table = results.unit_matches(session)
+    pairs = [("A", "B"), ("A", "C"), ("B", "C"), ("C", "chance")]
+    assert table.groupby(["a", "b"], sort=False).size().to_dict() == dict.fromkeys(pairs, 19)
+    means = table.groupby("relation")[["matching", "by_weight"]].mean()
+    assert (means.loc["parent and child"] > 0.9).all()  # the child has hardly moved
+    assert (table["matching"] <= table["semi_matching"] + 1e-12).all()
+    assert table[table["relation"] == "chance"]["by_weight"].isna().all()
+    pd.testing.assert_frame_equal(table, results.unit_matches(session))
+
+
+def test_pairs_one_by_one_match_as_all_together(session, monkeypatch):
+    table = unit_tables.unit_matches.__wrapped__(session)
+    monkeypatch.setattr(unit_tables, "TABLE_BYTES", 0)
+    pd.testing.assert_frame_equal(table, unit_tables.unit_matches.__wrapped__(session))
+
+
+def test_layers_and_patches_are_kept_for_a_reader_without_data(session, monkeypatch):
+    layers, patches = results.example_units(session)
+    monkeypatch.setattr(comparing, "compared", None)  # not needed again
+    again, pictures = results.example_units(session)
+    assert {relation for relation, _ in layers} == {"parent and child", "strangers"}
+    assert len(layers) == 6
+    for place, layer in layers.items():
+        pairs = zip(layer, again[place], strict=True)
+        assert all(np.array_equal(x, y, equal_nan=True) for x, y in pairs)
+    assert patches["conv1", "A"].shape[1:] == (9, 3, 11, 11)
+    assert patches.keys() == pictures.keys()
+
+
+def test_names_of_kept_arrays_are_read_as_they_are_written():
+    for parts in (("parent and child", "conv1", "mean_a"), ("patches", "res2a_branch2a", "N01")):
+        assert unit_tables.unpack(unit_tables.pack(*parts)) == parts
+
+
+def test_dead_units_are_kept_as_such(session):
+    path = paths.weights_file("tiny", "A")
+    state, about = keep.read_tensors(path)
+    state["bn_conv1.weight"][3], state["bn_conv1.bias"][3] = 0, -1
+    keep.write_tensors(path, state, about)
+    between = results.example_units(session).layers["strangers", "conv1"].between
+    assert np.isnan(between[3]).all() and np.isfinite(between[2]).any()
+    table = results.unit_matches(session).query("a == 'A' and layer == 'conv1'")
+    assert (table["dead_a"] >= 1).all() and table["matching"].notna().all()
+
+
+def test_information_finds_the_partners_of_a_child(session):
+    table = results.unit_information(session)
+    means = table.groupby("relation")[["semi_matching", "matching"]].mean()
+    assert len(table) == 6 and means.loc["parent and child", "matching"] > 0.7
+    assert (means.loc["parent and child"] >= means.loc["strangers"]).all()
+    assert table["units"].between(1, 64).all()

@@ -1,0 +1,63 @@
+"""Moments lose no precision, samples are pairs, patches lie where the unit is highest."""
+
+import numpy as np
+import pytest
+import torch
+
+from paradoxlib import seeds
+from paradoxlib.images import data
+from paradoxlib.networks import activations, models
+from paradoxlib.similarity import unit_samples
+
+LAYER = "relu_3"
+
+
+@pytest.fixture
+def networks():
+    return [models.build("resnet20", generator=seeds.generator(name)).eval() for name in "ab"]
+
+
+@pytest.fixture
+def images():
+    return data.load("digits", "test").first(23).pixels.float() / 255
+
+
+def test_large_means_cost_no_precision():
+    values = torch.randn(400, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    moments = unit_samples.Moments()
+    for part in (values + 1e7).split(37):
+        moments.add(part)
+    assert np.allclose(moments.products / 400, np.cov(values.T, bias=True), rtol=1e-6)
+
+
+def test_samples_are_pairs_of_the_same_position(networks, images):
+    a, again = unit_samples.paired_samples(networks[0], networks[0], images, LAYER, count=500)
+    assert a.shape == (500, 16) and torch.equal(a, again)
+    ours, theirs = unit_samples.paired_samples(*networks, images[:2], LAYER, count=60_000)
+    a, b = (
+        unit_samples.by_unit(activations.record(model, images[:2])[LAYER]) for model in networks
+    )
+    assert len(ours) == 2 * 32 * 32 and torch.allclose(ours.T @ theirs, a.T @ b, rtol=1e-4)
+
+
+def test_top_patches_are_where_the_unit_is_highest():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 1, 1, bias=False), torch.nn.ReLU())
+    with torch.no_grad():
+        model[0].weight.fill_(1)
+    images = torch.zeros(4, 3, 16, 16)
+    images[2, :, 9, 4] = 1.0
+    images[1, :, 0, 15] = 0.5  # in a corner: the patch stays inside
+    patches = unit_samples.top_patches(model, images, "relu_1", [0], count=2, size=5)
+    assert patches.shape == (1, 2, 3, 5, 5)
+    assert patches[0, 0, 0, 2, 2] == 1 and patches[0, 1, 0, 0, 4] == 0.5
+
+
+def test_a_unit_of_a_dense_layer_sees_the_middle_of_an_image():
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 2, bias=False))
+    with torch.no_grad():
+        model[1].weight.copy_(torch.tensor([[1.0], [-1.0]]).expand(2, 3 * 8 * 8))
+    noise = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    images = noise + torch.arange(3.0).view(3, 1, 1, 1)  # each brighter than the one before
+    patches = unit_samples.top_patches(model, images, "1", [0, 1], count=9, size=4)
+    assert torch.equal(patches[0], images[[2, 1, 0], :, 2:6, 2:6])  # all three images, no more
+    assert torch.equal(patches[1], images[:, :, 2:6, 2:6])
