@@ -167,7 +167,8 @@ DISTORTIONS = {
         poisson_noise, (1.0,), limits=(1, 1), unit="applied", training=(1, 1)
     ),
 }
-GRID = {name: distortion.levels for name, distortion in DISTORTIONS.items()}
+GRID = {name: distortion.levels for name, distortion in DISTORTIONS.items()}  # the paper's eight
+# Your own go here: DISTORTIONS["fog"] = Distortion(...); a study's grid names them to use them.
 
 
 def conditions(grid: Mapping[str, tuple[float, ...]] = GRID) -> list[Condition]:

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from paradoxlib import keep, paths, plotting, results
-from paradoxlib.images import distortions
 from paradoxlib.networks import surgery
 from paradoxlib.results import behaviour_tables, network_tables, tables
 from paradoxlib.studies import sessions
@@ -116,7 +115,7 @@ def test_every_column_has_one_meaning_and_is_used():
 def test_committed_tables_have_the_columns_and_the_key_that_they_are_listed_with(name):
     study = load(name)
     stand_for = {
-        "{distortion}": list(distortions.DISTORTIONS),
+        "{distortion}": list(study.evaluation.grid),
         "{measure}": list(results.MEASURES),
         "{network}": list(study.networks),
         "{part}": list(surgery.NETWORK_PARTS),
