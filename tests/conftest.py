@@ -2,10 +2,11 @@
 
 import shutil
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from paradoxlib import paths
+from paradoxlib import paths, plotting
 from paradoxlib.studies import sessions, training
 
 TINY = """
@@ -52,6 +53,16 @@ def tiny_trained(tiny, home, trained_home):
     """A session of the tiny study with its trained networks."""
     shutil.copytree(trained_home / "weights", home / "weights")
     return tiny
+
+
+@pytest.fixture
+def styled():
+    """The project's style for what a test draws, without a window; all is closed after it."""
+    plt.switch_backend("agg")
+    with plt.rc_context():
+        plotting.use_style()
+        yield
+    plt.close("all")
 
 
 def tiny_file(folder, text=TINY):

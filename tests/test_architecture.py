@@ -1,10 +1,12 @@
 """The package's folders are its architecture: arrows point one way, and a name has one meaning."""
 
 import ast
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import yaml
 
 from paradoxlib import paths
 
@@ -88,3 +90,13 @@ def test_a_room_is_two_to_seven_files_of_at_most_300_lines(room):
 def test_the_tests_mirror_the_rooms():
     folders = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir()}
     assert folders - {"__pycache__"} == set(ROOMS)
+
+
+def test_conda_installs_the_package_with_what_its_tests_need_at_the_tested_versions():
+    top = paths.PACKAGE.parent
+    python, pip, packages = yaml.safe_load((top / "environment.yml").read_text())["dependencies"]
+    project = tomllib.loads((top / "pyproject.toml").read_text())["project"]
+    lowest = project["requires-python"].removeprefix(">=").split(".")
+    assert [int(n) for n in python.removeprefix("python=").split(".")] >= [int(n) for n in lowest]
+    assert pip == "pip" and "test" in project["optional-dependencies"]
+    assert packages["pip"] == ["--constraint constraints.txt", "--editable .[test]"]

@@ -5,6 +5,7 @@ Mantel's test, too, but it knows neither families nor masks of pairs.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -63,19 +64,33 @@ def correlation_interval(
     network with itself are left out.
     """
     c, s = np.asarray(compatibility), np.asarray(similarity)
-    source, n = np.random.default_rng(seed), len(c)
-    mask = ~np.eye(n, dtype=bool) if chosen is None else chosen
-    upper = np.triu_indices(n, 1)
-    samples = []
-    for _ in range(resamples):
-        drawn = source.integers(n, size=n)
-        i, j = drawn[upper[0]], drawn[upper[1]]
-        i, j = i[mask[i, j]], j[mask[i, j]]
-        x, y = s[i, j], c[i, j]
-        if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0:
-            samples.append(stats.pearsonr(x, y)[0])
-    low, high = intervals.bounds(np.array(samples))
+    i, j = np.nonzero(np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1))
+    x, y = s[i, j], c[i, j]
+    x, y = x - x.mean() if len(x) else x, y - y.mean() if len(y) else y
+    source, samples = np.random.default_rng(seed), [np.empty(0)]
+    for start in range(0, resamples, RELABELLINGS_AT_ONCE):
+        drawn = source.integers(len(c), size=(min(RELABELLINGS_AT_ONCE, resamples - start), len(c)))
+        counts = (drawn[:, :, None] == np.arange(len(c))).sum(1)
+        samples.append(weighted_correlations(x, y, counts[:, i] * counts[:, j]))
+    low, high = intervals.bounds(np.concatenate(samples))
     return intervals.Estimate(correlation(c, s, chosen), float(low), float(high))
+
+
+def weighted_correlations(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return Pearson's r of two vectors (n,) under several weights (m, n), whole numbers.
+
+    Left out are weights by which fewer than three values count, or the same value every time.
+    """
+    drawn, enough = weights > 0, weights.sum(1) > 2
+    for values in (x, y):
+        lowest = np.where(drawn, values, np.inf).min(1, initial=np.inf)
+        enough &= np.where(drawn, values, -np.inf).max(1, initial=-np.inf) > lowest
+    weights = weights[enough].astype(float)
+    weights /= weights.sum(1, keepdims=True)
+    mean_x, mean_y = weights @ x, weights @ y
+    covariance = weights @ (x * y) - mean_x * mean_y
+    variances = (weights @ x**2 - mean_x**2) * (weights @ y**2 - mean_y**2)
+    return np.clip(covariance / np.sqrt(variances), -1, 1)
 
 
 def permutation_test(
@@ -95,20 +110,26 @@ def permutation_test(
     """
     c, s = np.asarray(compatibility), np.asarray(similarity)
     i, j = np.nonzero(np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1))
-    source, real = np.random.default_rng(seed), abs(correlation(c, s, chosen))
-
-    def relabel() -> np.ndarray:
-        return source.permutation(len(c)) if family_of is None else relabelled(family_of, source)
-
+    real = abs(correlation(c, s, chosen))
+    families = None if family_of is None else tuple(family_of)
+    orders = relabellings(families, len(c), permutations, seed)
     fixed, as_strong = s[i, j] - s[i, j].mean(), 0
     for start in range(0, permutations, RELABELLINGS_AT_ONCE):
-        count = min(RELABELLINGS_AT_ONCE, permutations - start)
-        new = np.stack([relabel() for _ in range(count)])
+        new = orders[start : start + RELABELLINGS_AT_ONCE]
         moved = c[new[:, i], new[:, j]]
         moved -= moved.mean(1, keepdims=True)
         r = moved @ fixed / (np.linalg.norm(moved, axis=1) * np.linalg.norm(fixed))
         as_strong += int((abs(r) >= real - 1e-12).sum())
     return (as_strong + 1) / (permutations + 1)
+
+
+@lru_cache(maxsize=4)
+def relabellings(families: tuple | None, count: int, permutations: int, seed: int) -> np.ndarray:
+    """Return random permutations of networks (permutation, network), the same for every measure."""
+    source, orders = np.random.default_rng(seed), np.empty((permutations, count), dtype=np.int32)
+    for order in orders:
+        order[:] = source.permutation(count) if families is None else relabelled(families, source)
+    return orders
 
 
 def relabelled(family_of: Sequence[Any], source: np.random.Generator) -> np.ndarray:

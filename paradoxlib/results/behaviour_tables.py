@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import pandas as pd
 import torch
-from torchvision.models import ResNet50_Weights, resnet50
-from torchvision.transforms import Normalize
 
 from paradoxlib import keep
 from paradoxlib.behaviour import contributions, correspondence, facts, intervals, paradox, scores
@@ -225,6 +223,8 @@ def original_digest(study: Study, network: torch.nn.Module) -> tuple[str]:
 )
 def original_accuracy(session: Session, network: torch.nn.Module) -> pd.DataFrame:
     """Accuracy of the original ResNet50 under every condition."""
+    from torchvision.transforms import Normalize  # here: it takes two seconds
+
     images, study = session.images("test"), session.study
     standard = Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     seen = {"original": torch.nn.Sequential(standard, network)}
@@ -262,6 +262,8 @@ def original(
     ValueError
         For a study whose networks are no ResNet50 or whose classes are not the network's.
     """
+    from torchvision.models import ResNet50_Weights, resnet50  # here: it takes two seconds
+
     classes, kind = len(session.images("test").classes), session.study.model.architecture
     if network is None:
         network = resnet50().eval()

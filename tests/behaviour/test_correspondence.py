@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from paradoxlib.behaviour import correspondence
 
@@ -112,3 +113,19 @@ def test_a_table_of_pairs_becomes_the_matrix_of_its_means():
     expected = [[np.nan, 1.5, 4.0], [1.5, np.nan, np.nan], [4.0, np.nan, np.nan]]
     assert list(matrix.index) == list(matrix.columns) == ["B", "A", "C"]
     assert np.array_equal(matrix, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("which", correspondence.PAIRS)
+def test_intervals_are_those_of_networks_drawn_one_after_the_other(which):
+    c, s = symmetric(1).to_numpy(), symmetric(2).to_numpy()
+    chosen = correspondence.chosen_pairs(FAMILIES, list(FAMILIES), which)
+    source, samples, (first, second) = np.random.default_rng(0), [], np.triu_indices(10, 1)
+    for _ in range(300):
+        drawn = source.integers(10, size=10)
+        i, j = drawn[first], drawn[second]
+        i, j = i[chosen[i, j]], j[chosen[i, j]]
+        if len(i) > 2 and np.ptp(s[i, j]) > 0 and np.ptp(c[i, j]) > 0:
+            samples.append(stats.pearsonr(s[i, j], c[i, j])[0])
+    found = correspondence.correlation_interval(c, s, chosen, resamples=300)
+    slow = np.quantile(samples, [0.025, 0.975])
+    assert np.allclose([found.low, found.high], slow, rtol=0, atol=1e-12)

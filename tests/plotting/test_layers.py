@@ -1,20 +1,12 @@
 """Plots of layers show the tables that they are given."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from paradoxlib import plotting
 
-
-@pytest.fixture(autouse=True)
-def styled():
-    plt.switch_backend("agg")
-    with plt.rc_context():
-        plotting.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("styled")
 
 
 def tick_names(axis):

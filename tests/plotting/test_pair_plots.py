@@ -1,6 +1,5 @@
 """Plots of pairs show every pair, few or many."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,14 +9,7 @@ from paradoxlib.behaviour import correspondence, paradox
 from paradoxlib.paper import published
 from paradoxlib.plotting import pair_plots
 
-
-@pytest.fixture(autouse=True)
-def styled():
-    plt.switch_backend("agg")
-    with plt.rc_context():
-        plotting.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("styled")
 
 
 @pytest.fixture(scope="module")

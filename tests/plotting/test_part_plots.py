@@ -1,6 +1,5 @@
 """Plots of what networks' parts carry show the tables that they are given."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,13 +10,7 @@ SHARES = ["parent", "child", "part", "recovered", "recovered_low", "recovered_hi
 PAIRS_OF_TWO = [name + end for name in ("trained", "identical") for end in ("", "_low", "_high")]
 
 
-@pytest.fixture(autouse=True)
-def styled():
-    plt.switch_backend("agg")
-    with plt.rc_context():
-        plotting.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("styled")
 
 
 def texts(artists):

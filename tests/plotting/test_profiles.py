@@ -9,14 +9,7 @@ import torch
 from paradoxlib import plotting
 from paradoxlib.images import distortions
 
-
-@pytest.fixture(autouse=True)
-def styled():
-    plt.switch_backend("agg")
-    with plt.rc_context():
-        plotting.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("styled")
 
 
 def random_means(columns):

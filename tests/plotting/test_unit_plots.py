@@ -8,14 +8,7 @@ import pytest
 from paradoxlib import plotting
 from paradoxlib.plotting import unit_plots
 
-
-@pytest.fixture(autouse=True)
-def styled():
-    plt.switch_backend("agg")
-    with plt.rc_context():
-        plotting.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("styled")
 
 
 def lines_of(ax):
