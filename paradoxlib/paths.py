@@ -50,6 +50,11 @@ def published_file(study: str, name: str) -> Path:
     return figures_folder(study) / name
 
 
+def run_file(study: str, name: str) -> Path:
+    """Return a file of the run of a study's notebooks: its lock, what failed and the like."""
+    return HOME / "runs" / study / name
+
+
 def data_file(study: str) -> Path:
     """Return the file that remembers which images a study's results were made from here."""
     return computed_file(study, "data.json")
@@ -58,6 +63,11 @@ def data_file(study: str) -> Path:
 def provenance_file(study: str) -> Path:
     """Return the file that says how a study's results came to be."""
     return published_file(study, "provenance.json")
+
+
+def manifest_file(study: str) -> Path:
+    """Return the file with the hashes of all that the repository holds of a study."""
+    return published_file(study, "manifest.sha256")
 
 
 def figures_folder(study: str) -> Path:

@@ -3,8 +3,10 @@
 From its weights alone, and from its images where they are at hand.
 """
 
+import hashlib
 import json
 import random
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -46,10 +48,11 @@ class Check(NamedTuple):
 def verify(session: Session, seed: int = 0) -> pd.DataFrame:
     """Recompute a sample of a study's committed results and compare.
 
-    Weights: all networks. Similarity: all pairs. Accuracy: each network under one condition, drawn
-    at random. Transplants: those of `TRANSPLANTS`. The last two need the images, which are not
-    downloaded. On the same images an accuracy may differ by the rounding of another machine; on
-    another copy of the data set (CIFAR-10's original archive in place of JPEG files, say) by more.
+    Files: all, against their hashes. Weights: all networks. Similarity: all pairs. Accuracy: each
+    network under one condition, drawn at random. Transplants: those of `TRANSPLANTS`. The last two
+    need the images, which are not downloaded. On the same images an accuracy may differ by the
+    rounding of another machine; on another copy of the data set (CIFAR-10's original archive in
+    place of JPEG files, say) by more.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
         Where the repository has no results of these settings.
     """
     study = session.study
-    checks = [check_weights(study), check_similarity(study)]
+    checks = [check_files(study), check_weights(study), check_similarity(study)]
     if data.must_download(study.data.name, session.data_root):
         note = f"{study.data.name} is not at hand"
         checks += [
@@ -76,6 +79,40 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
             check_transplants(session, images, tolerance),
         ]
     return pd.DataFrame(checks)
+
+
+def list_files(study: Study) -> list[Path]:
+    """Return the files that the repository holds of a study: figures, tables and weights."""
+    folders = paths.figures_folder(study.name), paths.weights_file(study.name, "").parent
+    found = sorted(path for folder in folders for path in folder.glob("[!.]*") if path.is_file())
+    return [path for path in found if path != paths.manifest_file(study.name)]
+
+
+def write_manifest(study: Study) -> None:
+    """Write the hashes of a study's files, in the form of `sha256sum --check` at the top."""
+    with keep.atomic(paths.manifest_file(study.name)) as temporary, temporary.open("w") as file:
+        for path in list_files(study):
+            name = path.relative_to(paths.HOME).as_posix()
+            file.write(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n")
+
+
+def check_files(study: Study) -> Check:
+    """Compare all files of a study with the hashes that were written when it was published."""
+    manifest = paths.manifest_file(study.name)
+    if not manifest.is_file():
+        return Check("files", 0, np.nan, np.nan, None, f"{manifest.name} is not there")
+    lines = (line.split("  ", 1) for line in manifest.read_text().splitlines())
+    known = {name: digest for digest, name in lines}
+    if not paths.weights_file(study.name, "").parent.is_dir():  # a clone has those of some studies
+        known = {name: digest for name, digest in known.items() if name.startswith("figures/")}
+    found = {
+        path.relative_to(paths.HOME).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in list_files(study)
+    }
+    names = sorted({*known, *found})
+    changed = [name for name in names if known.get(name) != found.get(name)]
+    note = "changed, missing or new: " + ", ".join(changed[:5]) if changed else "sha256 of each"
+    return Check("files", len(known), len(changed), 0, not changed, note)
 
 
 def committed(study: Study, name: str, *what: object) -> pd.DataFrame:

@@ -13,6 +13,9 @@ from paradoxlib.__main__ import main
 from paradoxlib.images import data
 from paradoxlib.results import tables
 from paradoxlib.studies import sessions
+from paradoxlib.studies.study import load
+
+COMMITTED = ("cifar10-20", "cifar10-batch64", "cifar10-rates", "cifar10-resnet50")
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +45,15 @@ def publish(session):
     images = session.images("test")
     seen = {"source": images.source, "sha256": images.fingerprint()}
     tables.write_provenance(session.study, {"data": {"test": seen}})
+    verify.write_manifest(session.study)
 
 
 def test_what_was_computed_agrees(published):
     table = verify.verify(published).set_index("result")
-    assert list(table.index) == ["weights", "similarity", "accuracy", "transplants"]
+    assert list(table.index) == ["files", "weights", "similarity", "accuracy", "transplants"]
     assert table["agrees"].all() and table["difference"].max() < 1e-6
     assert (
-        table["checked"].tolist() == [3, 3, 3, 2]
+        table["checked"].tolist()[1:] == [3, 3, 3, 2]
         and table.loc["accuracy", "note"] == "the same images"
     )
 
@@ -89,14 +93,34 @@ def test_other_images_are_named_and_a_wider_tolerance_stated(published):
 def test_without_data_the_rest_is_checked(published, monkeypatch):
     monkeypatch.setattr(data, "must_download", lambda *_: True)
     table = verify.verify(published).set_index("result")
-    assert table["agrees"].tolist() == [True, True, None, None]
+    assert table["agrees"].tolist() == [True, True, True, None, None]
 
 
 def test_the_command(published, home, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(home / "tiny.yaml")])
-    assert not stop.value.code and capsys.readouterr().out.count("agrees") == 4
+    assert not stop.value.code and capsys.readouterr().out.count("agrees") == 5
     paths.published_file("tiny", "networks.csv").unlink()
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(home / "tiny.yaml")])
     assert stop.value.code == 2 and "nothing to compare with" in capsys.readouterr().err
+
+
+def test_a_file_altered_by_hand_is_found(published):
+    path = paths.published_file("tiny", "accuracy.csv")
+    path.write_text(path.read_text().replace("0.", "0.1", 1))
+    row = verify.verify(published).set_index("result").loc["files"]
+    assert not row["agrees"] and row["note"].endswith("figures/tiny/accuracy.csv")
+    path.unlink()
+    assert not verify.check_files(published.study).agrees
+
+
+def test_a_file_that_nobody_published_is_found(published):
+    assert verify.check_files(published.study).agrees
+    paths.published_file("tiny", "extra.csv").write_text("")
+    assert verify.check_files(published.study).note.endswith("figures/tiny/extra.csv")
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_what_the_repository_holds_is_what_was_published(name):
+    assert verify.check_files(load(name)).agrees

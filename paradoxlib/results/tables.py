@@ -23,6 +23,7 @@ from paradoxlib import keep, paths
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
+ROUNDING = 1e-5  # difference of numbers that another processor or library may make
 MEANINGS = Path(__file__).with_name("columns.csv")  # what each column means, its unit and range
 Kept = tuple[dict[str, torch.Tensor], dict]  # tensors, and what they are
 
@@ -201,21 +202,35 @@ def publish(session: Session, name: str, content: pd.DataFrame) -> None:
 def save_figure(session: Session, figure: Figure, name: str, content: pd.DataFrame) -> None:
     """Write a figure as PNG and SVG, and what it shows as CSV, to figures/<study>/.
 
-    Where the session shows committed results, a figure whose numbers are the same is left alone.
+    Where the session shows committed results, a figure of the same numbers (to `ROUNDING`, which is
+    what machines differ by) is left alone.
     """
     study = session.study
     csv, *pictures = (
         paths.published_file(study.name, f"{name}.{kind}") for kind in ("csv", "png", "svg")
     )
-    fresh = csv.with_name(f".{name}.fresh.csv")
-    keep.write_table(fresh, content, study.table_key(name))
-    complete = all(path.is_file() for path in (csv, *pictures))
-    if session.recompute or not complete or csv.read_bytes() != fresh.read_bytes():
+    with keep.atomic(csv) as fresh:  # last in its place: where it is there, so are the pictures
+        keep.write_table(fresh, content, study.table_key(name))
+        complete = all(path.is_file() for path in (csv, *pictures))
+        if complete and not session.recompute and same_numbers(csv, fresh):
+            shutil.copy(csv, fresh)
+            return
         for path in pictures:
             undated = {"Date": None} if path.suffix == ".svg" else {"Software": None}
             with keep.atomic(path) as temporary:
                 figure.savefig(temporary, metadata=undated)
-    fresh.replace(csv)  # last: where it is there, so are the pictures
+
+
+def same_numbers(one: Path, other: Path) -> bool:
+    """Say whether two written tables have the same key and, to `ROUNDING`, the same content."""
+    if written_key(one) != written_key(other):
+        return False
+    try:
+        tables = (keep.read_table(path) for path in (one, other))
+        pd.testing.assert_frame_equal(*tables, rtol=ROUNDING, atol=ROUNDING)
+    except AssertionError:
+        return False
+    return True
 
 
 def write_provenance(study: Study, facts: dict) -> None:

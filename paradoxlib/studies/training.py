@@ -33,7 +33,7 @@ class Diverged(ValueError):
 
 
 def train_all(session: Session) -> None:
-    """Train what is not trained yet, parents side by side and then their children.
+    """Train what is not trained yet, parents side by side and then all others.
 
     May be stopped at any moment and called again. Shows one bar in images, with rate and
     remaining time.
@@ -45,9 +45,12 @@ def train_all(session: Session) -> None:
     images = session.images("train")  # now: so that missing data are reported before work starts
     size = 15 * models.count_values(models.empty(study.model.architecture))  # with checkpoints
     keep.require_space(paths.weights_file(study.name, "").parent, size * len(waiting), "networks")
+    parents = set(study.parents.values())
+    waves = [[name for name in generation if name in parents] for generation in study.generations]
+    waves.append([name for name in study.networks if name not in parents])  # all others at once
     with show_progress(session, waiting, len(images)):
-        for generation in study.generations:
-            tasks = [name for name in generation if name in waiting]
+        for wave in waves:
+            tasks = [name for name in wave if name in waiting]
             longest_first = sorted(tasks, key=lambda name: -study.networks[name].epochs)
             run_tasks(session, train, longest_first, session.networks_at_once)
 
