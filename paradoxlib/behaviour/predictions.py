@@ -21,11 +21,18 @@ IMAGES_PER_TASK = {"cpu": 50, "cuda": augmentation.BLOCK}
 Item = TypeVar("Item")
 
 
+class Block(NamedTuple):
+    """Distorted images, and their places among those of all conditions, one after the other."""
+
+    places: torch.Tensor
+    pixels: torch.Tensor
+
+
 class Task(NamedTuple):
     """What one thread does at a time: a network classifies a part of a block of images."""
 
     network: str
-    places: torch.Tensor  # of the images among all
+    places: torch.Tensor
     pixels: torch.Tensor
 
 
@@ -97,10 +104,10 @@ def predict_conditions(
     size = IMAGES_PER_TASK.get(device.type, augmentation.BLOCK)
     half = precision == "bfloat16" and devices.computes_bfloat16(device)
 
-    def make_blocks() -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+    def make_blocks() -> Iterator[Block]:
         for i in work:
             for index, pixels in augmentation.distorted_blocks(images, conditions[i], seed, device):
-                yield i, index, pixels
+                yield Block(i * len(images) + index, pixels)
 
     def run_task(task: Task) -> torch.Tensor:
         return classify(folded[task.network], task.pixels, half)
@@ -108,17 +115,29 @@ def predict_conditions(
     total = len(work) * len(images) * len(networks)
     bar = tqdm(desc=text, total=total, unit="image", unit_scale=True)
     with bar, devices.thread_pool(device) as pool:
-        for i, index, pixels in prefetch(make_blocks(), pool):
+        for places, pixels in prefetch(join_blocks(make_blocks()), pool):
             parts = pixels.contiguous(memory_format=torch.channels_last).split(size)
-            pieces = list(zip(index.split(size), parts, strict=True))
+            pieces = list(zip(places.split(size), parts, strict=True))
             tasks = [Task(name, *piece) for name in folded for piece in pieces]
             for task, classes in zip(tasks, pool.map(run_task, tasks), strict=True):
-                result[task.network][i, task.places] = classes
-            bar.update(len(index) * len(networks))
+                result[task.network].view(-1)[task.places] = classes
+            bar.update(len(places) * len(networks))
     for i in identity[1:]:
         for predicted in result.values():
             predicted[i] = predicted[identity[0]]
     return result
+
+
+def join_blocks(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield small blocks, of few images, as one: as many as there is room for in a whole one."""
+    held: list[Block] = []
+    for block in blocks:
+        if held and sum(len(one.places) for one in [*held, block]) > augmentation.BLOCK:
+            yield Block(*map(torch.cat, zip(*held, strict=True)))
+            held = []
+        held.append(block)
+    if held:
+        yield Block(*map(torch.cat, zip(*held, strict=True)))
 
 
 def prefetch(items: Iterator[Item], pool: Executor) -> Iterator[Item]:

@@ -115,3 +115,13 @@ def test_the_next_item_is_made_while_one_is_used():
             assert all(event.wait(5) for event in made[: i + 2])
             assert not any(event.is_set() for event in made[i + 2 :])
     assert seen == [0, 1, 2, 3]
+
+
+def test_small_blocks_are_joined_up_to_a_whole_one_and_keep_their_order():
+    sizes = [100, 100, 100, 250, 20, 20]
+    places = torch.arange(sum(sizes)).split(sizes)
+    blocks = [predictions.Block(place, place[:, None] * 1.0) for place in places]
+    joined = list(predictions.join_blocks(iter(blocks)))
+    assert [len(block.places) for block in joined] == [200, 100, 250, 40]
+    assert torch.equal(torch.cat([block.places for block in joined]), torch.cat(places))
+    assert all(torch.equal(block.pixels[:, 0].long(), block.places) for block in joined)
