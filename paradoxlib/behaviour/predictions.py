@@ -21,7 +21,7 @@ IMAGES_PER_TASK = {"cpu": 50, "cuda": augmentation.BLOCK}
 Item = TypeVar("Item")
 
 
-class Block(NamedTuple):
+class Shown(NamedTuple):
     """Distorted images, and their places among those of all conditions, one after the other."""
 
     places: torch.Tensor
@@ -104,10 +104,10 @@ def predict_conditions(
     size = IMAGES_PER_TASK.get(device.type, augmentation.BLOCK)
     half = precision == "bfloat16" and devices.computes_bfloat16(device)
 
-    def make_blocks() -> Iterator[Block]:
+    def make_blocks() -> Iterator[Shown]:
         for i in work:
             for index, pixels in augmentation.distorted_blocks(images, conditions[i], seed, device):
-                yield Block(i * len(images) + index, pixels)
+                yield Shown(i * len(images) + index, pixels)
 
     def run_task(task: Task) -> torch.Tensor:
         return classify(folded[task.network], task.pixels, half)
@@ -128,16 +128,16 @@ def predict_conditions(
     return result
 
 
-def join_blocks(blocks: Iterator[Block]) -> Iterator[Block]:
+def join_blocks(blocks: Iterator[Shown]) -> Iterator[Shown]:
     """Yield small blocks, of few images, as one: as many as there is room for in a whole one."""
-    held: list[Block] = []
+    held: list[Shown] = []
     for block in blocks:
         if held and sum(len(one.places) for one in [*held, block]) > augmentation.BLOCK:
-            yield Block(*map(torch.cat, zip(*held, strict=True)))
+            yield Shown(*map(torch.cat, zip(*held, strict=True)))
             held = []
         held.append(block)
     if held:
-        yield Block(*map(torch.cat, zip(*held, strict=True)))
+        yield Shown(*map(torch.cat, zip(*held, strict=True)))
 
 
 def prefetch(items: Iterator[Item], pool: Executor) -> Iterator[Item]:

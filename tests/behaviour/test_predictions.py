@@ -120,7 +120,7 @@ def test_the_next_item_is_made_while_one_is_used():
 def test_small_blocks_are_joined_up_to_a_whole_one_and_keep_their_order():
     sizes = [100, 100, 100, 250, 20, 20]
     places = torch.arange(sum(sizes)).split(sizes)
-    blocks = [predictions.Block(place, place[:, None] * 1.0) for place in places]
+    blocks = [predictions.Shown(place, place[:, None] * 1.0) for place in places]
     joined = list(predictions.join_blocks(iter(blocks)))
     assert [len(block.places) for block in joined] == [200, 100, 250, 40]
     assert torch.equal(torch.cat([block.places for block in joined]), torch.cat(places))
