@@ -1,6 +1,7 @@
 """The `paradox` command."""
 
 import ast
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -71,7 +72,7 @@ def run(
         typer.Option("-p", help="a parameter of the notebooks", metavar="KEY VALUE"),
     ] = None,
     refresh: Annotated[
-        bool, typer.Option(help="forget what was trained and computed here and start anew")
+        bool, typer.Option(help="start anew; what there was comes back where that fails")
     ] = False,
 ) -> None:
     """Run a study's notebooks in order.
@@ -85,9 +86,12 @@ def run(
         name, _, value = entry.partition("=")
         try:
             parameters[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             parameters[name] = value
-    reproduce.run(study, notebooks or (), parameters, refresh, typer.echo)
+    try:
+        reproduce.run(study, notebooks or (), parameters, refresh, typer.echo)
+    except reproduce.Ended as end:
+        os._exit(end.number)  # at once: to take the libraries down would take seconds
 
 
 @app.command()
@@ -124,16 +128,28 @@ def verify_results(study: str, data_root: DataRoot = "") -> None:
 
 @app.command()
 def compare(a: str, b: str, alignment: str = "paper") -> None:
-    """Similarity of anybody's two networks (.safetensors, .pt or .pth), beside chance."""
-    first, second = weights.read_state(a), weights.read_state(b)
-    layers = kernels.layer_similarity(first, second, alignment)
-    shapes = {name: first[f"{name}.weight"].shape for name in layers}
+    """Similarity of anybody's two networks (files of safetensors or torch), beside chance."""
+    first, second = weights.read_weights(a), weights.read_weights(b)
+    layers = kernels.layer_similarity(first.state, second.state, alignment)
+    shapes = {name: first.state[f"{name}.weight"].shape for name in layers}
     chance = kernels.chance_of_shapes(shapes, alignment)
+    for path, (_, note) in ((a, first), (b, second)):
+        if note:
+            typer.echo(f"{path}: {note}", err=True)
     typer.echo(f"{'layer':24} {'similarity':>10} {'SD':>6} {'kernels':>8} {'chance':>7}")
     for name, (mean, sd, n) in layers.items():
         typer.echo(f"{name:24} {mean:10.4f} {sd:6.3f} {n:8} {chance[name]:7.3f}")
-    mean, level = kernels.mean_of_layers(layers), sum(chance.values()) / len(chance)
+    mean, level = kernels.mean_of_layers(layers), kernels.mean_of_known([*chance.values()])
     typer.echo(f"{'mean of the layers':24} {mean:10.4f} {'':15} {level:7.3f}")
+    total = sum(shape[0] for shape in shapes.values())
+    for path, (state, _) in ((a, first), (b, second)):
+        constant, dead = kernels.count_constant_and_dead(state)
+        if constant or dead:
+            fate = "scored 0" if alignment == "paper" else "left out"
+            typer.echo(
+                f"{path}: of {total:,} kernels {constant:,} are constant (no correlation: {fate}) "
+                f"and {dead:,} dead (shorter than {kernels.DEAD:.0%} of their layer's median)"
+            )
 
 
 @app.command("measures")
@@ -163,11 +179,17 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     try:
         return app(join_pairs(sys.argv[1:] if arguments is None else arguments))
     except (ValueError, OSError) as error:
-        typer.echo(f"paradox: {error}", err=True)
+        typer.echo(f"paradox: {one_line(error)}", err=True)
         sys.exit(2)
     except RuntimeError as error:
-        typer.echo(f"paradox: {error}", err=True)
+        typer.echo(f"paradox: {one_line(error)}", err=True)
         sys.exit(1)
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error says on one line, not too long; what cannot be printed is escaped."""
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(error))
+    return text if len(text) <= 1000 else f"{text[:700]} [...] {text[-200:]}"
 
 
 def join_pairs(arguments: Sequence[str]) -> list[str]:

@@ -70,7 +70,7 @@ def test_compare_of_different_architectures(call, tmp_path):
             ["run", "cifar10-20", "-p", "data_root", "/nowhere"],
             "cifar10 is neither in /nowhere/cifar10",
         ),
-        (["compare", "a.h5", "b.h5"], "neither .safetensors nor"),
+        (["compare", "a.h5", "b.h5"], "there is no file a.h5"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(call, home, monkeypatch, arguments, text):

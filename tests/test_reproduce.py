@@ -1,14 +1,17 @@
 """The runner checks parameters first, skips what is done, and leaves nothing half done."""
 
 import json
+import os
+import re
 
 import nbformat
 import pytest
-from conftest import tiny_file
+from conftest import TINY, tiny_file
 from nbformat.v4 import new_code_cell, new_notebook
 
 from paradoxlib import paths, reproduce
 from paradoxlib.images import datasets
+from paradoxlib.reproduce import ending, executing
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -23,7 +26,8 @@ def notebooks(home, monkeypatch):
     folder.mkdir()
     monkeypatch.setattr(paths, "NOTEBOOKS", folder)
     parameters = new_code_cell(
-        'study_name = "demo"\ndata_root = ""\nrecompute = False\nfail = False',
+        'study_name = "demo"\ndata_root = ""\ndevice = "auto"\nrecompute = False\n'
+        "fail = False\nfull = False\nseconds = 0.0",
         metadata={"tags": ["parameters"]},
     )
     target = paths.figures_folder("tiny")
@@ -35,6 +39,8 @@ def notebooks(home, monkeypatch):
             parameters,
             new_code_cell(make + f"(p / '{number}.csv').write_text(study_name)"),
             new_code_cell("assert not fail, 'as asked'"),
+            new_code_cell("if full:\n    raise OSError(28, 'No space left on device')"),
+            new_code_cell(f"import time\ntime.sleep(seconds * {number == '00_last'})"),
         ]
         nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / f"{number}.ipynb")
     return folder
@@ -79,6 +85,7 @@ def test_a_failed_notebook_is_named_and_not_taken_for_done(run):
     [
         ([], {"data_rot": ""}, r"unknown parameter 'data_rot': did you mean 'data_root'\?"),
         ([], {"fail": "yes"}, r"parameter fail is 'yes'"),
+        ([], {"study_name": "demo"}, r"study_name is 'demo': the study is the command's argument"),
         (["07"], {}, r"unknown notebook '07': choose of 00_last, 01_first"),
     ],
 )
@@ -89,12 +96,22 @@ def test_bad_input_is_refused_before_anything_runs(run, home, chosen, parameters
 
 
 def test_changed_data_are_not_mixed_with_old_results(run, monkeypatch):
-
     run(["01"])
     monkeypatch.setattr(datasets.Images, "fingerprint", lambda images: "another")
     with pytest.raises(ValueError, match="the data of study tiny have changed"):
         run(["00"])
     assert "00_last: running" in run(["00"], refresh=True)
+
+
+def test_other_numbers_of_images_are_no_other_data(run, home, monkeypatch):
+    run(["01"])
+    tiny_file(home, TINY.replace("test_images: 30", "test_images: 31"))
+    assert "01_first: running" in run(["01"])
+    tiny_file(home)
+    assert "01_first: running" in run(["01"])
+    monkeypatch.setattr(datasets.Images, "fingerprint", lambda images: "another")
+    with pytest.raises(ValueError, match="the data of study tiny have changed"):
+        run(["01"])
 
 
 def test_a_study_without_children_is_refused(home, notebooks):
@@ -110,19 +127,72 @@ def test_an_edited_notebook_runs_again(run, notebooks):
     assert "01_first: running" in run(["01"])
 
 
-def test_refresh_forgets(run, home):
-    run()
-    kept = [
+@pytest.fixture
+def kept(home):
+    """Files of the study that were computed before."""
+    files = [
         paths.weights_file("tiny", "A"),
         paths.predictions_file("tiny", "A"),
         paths.computed_file("tiny", "accuracy.csv"),
         paths.checkpoint_file("tiny", "A"),
     ]
-    for path in kept:
+    for path in files:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
-    with pytest.raises(ValueError, match="unknown parameter"):
-        run(parameters={"colour": 1}, refresh=True)
-    assert all(path.exists() for path in kept)  # a refused call forgets nothing
+    return files
+
+
+def test_a_fresh_start_deletes_what_there_was(run, home, kept):
     assert run(refresh=True).count("running") == 2
     assert not any(path.exists() for path in kept)
+    assert not [
+        path for path in home.rglob("*") if re.search("before|unfinished|refresh", path.name)
+    ]
+
+
+@pytest.mark.parametrize("parameters", [{"colour": 1}, {"device": "meta"}, {"fail": True}])
+def test_a_fresh_start_that_fails_forgets_nothing(run, kept, parameters):
+    with pytest.raises((ValueError, reproduce.NotebookFailed)):
+        run(parameters=parameters, refresh=True)
+    assert all(path.exists() for path in kept)
+
+
+def test_the_slowest_notebook_is_listed_first(run, monkeypatch):
+    report = run(parameters={"seconds": 0.5}).split("\n\n")[1]
+    assert report.index("00_last: ") < report.index("01_first: ")
+    facts = json.loads(paths.provenance_file("tiny").read_text())
+    assert set(facts["last_run_seconds"]) == {"00_last", "01_first"}
+
+
+def test_a_study_is_run_once_at_a_time(run, home):
+    text = rf"at work on study tiny \(process {os.getpid()}\)"
+    with ending.alone("tiny"), pytest.raises(reproduce.Busy, match=text):
+        run()
+    assert run().count("running") == 2
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_runs(run, home, monkeypatch):
+    figures = paths.figures_folder("tiny")
+    figures.mkdir(parents=True)
+    asked = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != figures and asked(path, mode))
+    with pytest.raises(
+        PermissionError, match=f"^{figures} cannot be written .*: make it writable$"
+    ):
+        run()
+    assert not (home / "runs").exists()
+
+
+def test_a_full_disk_is_one_sentence_and_what_was_done_stays(run, home):
+    with pytest.raises(reproduce.NotebookFailed) as failure:
+        run(parameters={"full": True})
+    text = str(failure.value)
+    assert text.startswith("01_first.ipynb failed in cell ") and "\n" not in text
+    assert f"No space left on device: make room on the disk of {home} and run it again" in text
+    assert paths.computed_file("tiny", "data.json").is_file()
+
+
+def test_a_worker_that_was_killed_is_one_sentence():
+    text = executing.explain("TerminatedWorkerError", "A worker process\n\nwas terminated\n")
+    assert text == "one of its workers was killed, or ran out of memory: run it again to go on"
+    assert executing.explain("KeyError", "a\n b") == "KeyError: a b"

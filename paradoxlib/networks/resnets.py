@@ -7,6 +7,7 @@ names of a state dict are those of the paper's Figure 5: ``conv1``, ``res2a_bran
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -41,7 +42,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked = None
 
 
-class ResNet(nn.Module):
+class ResNet(nn.Module, ABC):
     """What both kinds of network share: all but the first layer and the layers of a block.
 
     Attributes
@@ -87,13 +88,13 @@ class ResNet(nn.Module):
                 channels = self.expansion * width
         self.fc = nn.Linear(channels, num_classes)
 
+    @abstractmethod
     def add_stem(self) -> None:
         """Add the first layer, ``conv1``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add_block(self, block: Block, inputs: int) -> None:
         """Add the layers of a block: its `branches`, then its projection ``branch1``."""
-        raise NotImplementedError
 
     def add_conv(
         self, name: str, inputs: int, outputs: int, size: int, stride: int = 1, norm: bool = True

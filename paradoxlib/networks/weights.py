@@ -1,12 +1,29 @@
 """Networks' weights in files: ours, and anybody's."""
 
 import re
+import warnings
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
+from safetensors.torch import load_file
 
 from paradoxlib import keep
 from paradoxlib.networks import models
+
+# Where checkpoints hold their state dict, beside an optimiser, a number of epochs and the like.
+HOLDERS = ("state_dict", "model_state_dict", "model", "net")
+WRAPPERS = ("module.", "_orig_mod.")  # put before names by DataParallel and by torch.compile
+LONGEST_HEADER = 100_000_000  # bytes: what safetensors allows
+
+
+class Weights(NamedTuple):
+    """A state dict as it was read, and what was understood on the way ("" for nothing)."""
+
+    state: models.State
+    note: str
 
 
 def rounded(state: models.State) -> models.State:
@@ -18,31 +35,71 @@ def rounded(state: models.State) -> models.State:
 
 
 def read_state(path: str | Path) -> models.State:
-    """Return anybody's state dict, from .safetensors, .pt or .pth; floats become float32.
+    """Return anybody's state dict, from a file of safetensors or of torch; see `read_weights`."""
+    return read_weights(path).state
 
-    Our own files name the order of the layers, and it is restored. No code in a file is run: .pt
-    and .pth are read with ``weights_only``.
+
+def read_weights(path: str | Path) -> Weights:
+    """Return anybody's state dict, floats as float32, and a note of what was understood.
+
+    A file is told by its content, whatever its suffix: safetensors, or what torch saved (read with
+    ``weights_only``: no code in a file is run). A state dict may lie under one of `HOLDERS`, and
+    all of its names may begin with `WRAPPERS`, which are taken off; the note says so. Our own files
+    name the order of the layers, and it is restored.
 
     Raises
     ------
     ValueError
-        For a file of another kind, or without named tensors.
+        For a file of another kind, without named tensors, or with weights that are no real
+        floating-point numbers.
     FileNotFoundError
         Where there is no such file.
     DamagedFile
         Where the file cannot be read, or holds nan or infinity.
     """
     path = Path(path)
-    if path.suffix == ".safetensors":
-        state, about = keep.read_tensors(path)
-        state = ordered(state, about.get("layers", []))
-    elif path.suffix in (".pt", ".pth"):
-        state = read_pickled(path)
-    else:
-        raise ValueError(f"{path} is neither .safetensors nor .pt or .pth")
-    return {
-        name: value.float() if value.is_floating_point() else value for name, value in state.items()
-    }
+    kind = kind_of(path)
+    content = read_safetensors(path) if kind == "safetensors" else read_pickled(path)
+    found, holder = find_state(content)
+    if not found:
+        raise ValueError(f"{path} holds no state dict: named tensors are needed")
+    state, wrapper = unwrapped(found)
+    state = {name: plain(path, name, value) for name, value in state.items()}
+    notes = [f"the weights are those under {holder!r}"] if holder else []
+    notes += [f"names are read without {wrapper!r} in front"] if wrapper else []
+    return Weights(state, " and ".join(notes))
+
+
+def kind_of(path: Path) -> str:
+    """Say what a file is by its first bytes: ``safetensors`` or ``torch``; see `read_weights`."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: a file of weights is needed")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    with path.open("rb") as file:
+        start = file.read(9)
+    if not start:
+        raise keep.DamagedFile(f"{path} is empty: bring a whole copy")
+    if start[8:] == b"{" and int.from_bytes(start[:8], "little") <= LONGEST_HEADER:
+        return "safetensors"
+    if start.startswith((b"PK\x03\x04", b"\x80")):  # a zip, or a pickle as torch wrote until 1.6
+        return "torch"
+    needed = "a file of safetensors, or one that torch.save wrote, is needed"
+    raise ValueError(f"{path} is neither safetensors nor torch's (first bytes {start!r}): {needed}")
+
+
+def read_safetensors(path: Path) -> models.State:
+    """Return the tensors in a file of safetensors, the layers in the order that it names."""
+    try:
+        state, about = keep.read_tensors(path, finite=False)
+    except keep.DamagedFile:
+        raise
+    except (ValueError, RecursionError):  # not our header: somebody else's "about"
+        return load_file(path)
+    layers = about.get("layers") if isinstance(about, dict) else None
+    if not isinstance(layers, list) or not all(isinstance(layer, str) for layer in layers):
+        return state
+    return ordered(state, layers)
 
 
 def ordered(state: models.State, layers: list[str]) -> models.State:
@@ -52,21 +109,73 @@ def ordered(state: models.State, layers: list[str]) -> models.State:
     return {name: state[name] for name in names}
 
 
-def read_pickled(path: Path) -> models.State:
-    """Return the state dict in a file that torch wrote; no code in it is run."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+def read_pickled(path: Path) -> Any:
+    """Return what is in a file that torch wrote; no code in it is run."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        # From an open file, for torch goes by a path's suffix; in a thread of its own, for after a
+        # damaged file the thread that read it refuses the next one, too (torch 2.15, sparse data).
+        with path.open("rb") as file, ThreadPoolExecutor(1) as thread, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return thread.submit(torch.load, file, "cpu", weights_only=True).result()
     except Exception as error:  # torch raises many kinds; none may run code from the file
-        reason = str(error).splitlines()[0]
-        raise keep.DamagedFile(f"{path} cannot be read as plain weights: {reason}") from None
-    entries = content.get("state_dict", content) if isinstance(content, dict) else {}
-    state = {name: value for name, value in entries.items() if torch.is_tensor(value)}
-    if not state:
-        raise ValueError(f"{path} holds no state dict: named tensors are needed")
-    keep.check_finite(path, state)
-    return state
+        text, alone = str(error), "save the network's state_dict() alone"
+        if unknown := re.search(r"GLOBAL ([\w.]+)", text):
+            problem = f"it holds {unknown[1]}, whose code would have to run: {alone}"
+        elif "TorchScript" in text:
+            problem = f"it is a TorchScript program: {alone}"
+        else:
+            damage = "it is damaged or cut short, or holds more than tensors"
+            problem = f"{damage}: bring a whole copy, or {alone}"
+        raise keep.DamagedFile(f"{path} cannot be read as plain weights, {problem}") from None
+
+
+def find_state(content: object, depth: int = 3) -> tuple[models.State, str]:
+    """Return the named tensors in a file's content, and where they lay ("" for on top)."""
+    if not isinstance(content, Mapping):
+        return {}, ""
+    for holder in HOLDERS if depth else ():
+        state, deeper = find_state(content.get(holder), depth - 1)
+        if state:
+            return state, f"{holder}.{deeper}" if deeper else holder
+    named = {name: value for name, value in content.items() if isinstance(name, str)}
+    return {name: value for name, value in named.items() if torch.is_tensor(value)}, ""
+
+
+def unwrapped(state: models.State) -> tuple[models.State, str]:
+    """Return a state dict without what wrappers put before all of its names, and what that was."""
+    prefix = ""
+    while wrapper := next((w for w in WRAPPERS if all(n.startswith(w) for n in state)), ""):
+        state = {name.removeprefix(wrapper): value for name, value in state.items()}
+        prefix += wrapper
+    return state, prefix
+
+
+def plain(path: Path, name: str, value: torch.Tensor) -> torch.Tensor:
+    """Return a tensor of a file, floats as float32.
+
+    Raises ValueError for one that cannot be an entry of a network's state.
+    """
+    what, kind = f"{path} holds {name!r}", str(value.dtype).removeprefix("torch.")
+    if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu":
+        form = "quantized" if value.is_quantized else "sparse or without values"
+        raise ValueError(f"{what}, which is {form}: plain dense tensors are needed")
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        shape = tuple(value.shape)
+        raise keep.DamagedFile(f"{what} of shape {shape}, more values than are in the file")
+    if value.is_complex():
+        raise ValueError(f"{what}, whose numbers are complex ({kind}): real numbers are needed")
+    if not value.is_floating_point():
+        if name.rpartition(".")[2] in ("weight", "bias"):
+            raise ValueError(f"{what}, whose numbers are {kind}: floating-point numbers are needed")
+        return value
+    try:
+        result = value.detach().float()
+    except NotImplementedError:  # two numbers of 4 bits in a byte
+        raise ValueError(f"{what}, whose numbers are {kind}: float8 or longer is needed") from None
+    if not result.isfinite().all():
+        beyond = "numbers beyond float32, " if kind == "float64" else ""
+        raise keep.DamagedFile(f"{path} holds {beyond}nan or infinity in {name!r}")
+    return result
 
 
 def from_torchvision(state: models.State) -> models.State:

@@ -38,12 +38,18 @@ class LayerSimilarity(NamedTuple):
 def kernels_of(state: models.State) -> dict[str, torch.Tensor]:
     """Return {layer: kernels (n, in * h * w)} of a state dict, in its order.
 
-    Its layers are the weights of four dimensions.
+    Its layers are the weights of four dimensions. One without values, or of other than
+    floating-point numbers, is a ValueError.
     """
-    return {
-        name: state[f"{name}.weight"].detach().cpu().flatten(1)
-        for name in models.convolutions(state)
-    }
+    result = {}
+    for name in models.convolutions(state):
+        weight = state[f"{name}.weight"]
+        if not (weight.is_floating_point() and weight.numel()):
+            kind = f"{str(weight.dtype).removeprefix('torch.')} of shape {tuple(weight.shape)}"
+            needed = "floating-point numbers are needed, and one in each kernel at least"
+            raise ValueError(f"the weights of layer {name!r} are {kind}: {needed}")
+        result[name] = weight.detach().cpu().flatten(1)
+    return result
 
 
 def standardised(kernels: torch.Tensor) -> torch.Tensor:
@@ -120,7 +126,8 @@ def layer_similarity(
         ours, theirs = standardised(a[layer]), standardised(b[layer])
         scores = alignments.align(ours[None], theirs, alignment)[0]
         scores = scores[~scores.isnan()]
-        mean, sd = scores.mean().item(), scores.std(correction=0).item()
+        mean = scores.mean().item()
+        sd = scores.std(correction=0).item() if len(scores) else mean
         result[layer] = LayerSimilarity(mean, sd, len(scores))
     return result
 
@@ -139,7 +146,13 @@ def similarity(
 
 def mean_of_layers(layers: Mapping[str, LayerSimilarity]) -> float:
     """Return the mean over layers; a layer without any correlation is left out."""
-    return float(np.nanmean([layer.mean for layer in layers.values()]))
+    return mean_of_known([layer.mean for layer in layers.values()])
+
+
+def mean_of_known(values: Sequence) -> float:
+    """Return the mean of all numbers that are not nan; nan where there are none."""
+    numbers = np.asarray(values)
+    return float(np.nanmean(numbers)) if not np.isnan(numbers).all() else np.nan
 
 
 def layer_changes(parent: models.State, child: models.State) -> pd.DataFrame:
@@ -172,6 +185,13 @@ def is_dead(kernels: torch.Tensor) -> torch.Tensor:
     """Say of each of a layer's kernels (n, d) whether it is dead: bool (n,)."""
     length = kernels.double().norm(dim=1)
     return (length == 0) | (length < DEAD * length.median())
+
+
+def count_constant_and_dead(state: models.State) -> tuple[int, int]:
+    """Count a network's constant kernels and its dead ones; a kernel of zeros is both."""
+    layers = kernels_of(state).values()
+    constant = sum(int(standardised(kernels)[:, 0].isnan().sum()) for kernels in layers)
+    return constant, sum(int(is_dead(kernels).sum()) for kernels in layers)
 
 
 def similarity_matrix(states: Mapping[str, models.State], alignment: str = "paper") -> pd.DataFrame:
@@ -272,5 +292,5 @@ def chance_of_sizes(
         drawn = torch.randn(2, pairs, n, d, dtype=torch.float64, generator=source)
         a, b = standardised(drawn)
         scores = [alignments.align(*pair, alignment) for pair in zip(a[:, None], b, strict=True)]
-        levels.append(float(np.nanmean(scores)))
+        levels.append(mean_of_known(scores))
     return tuple(levels)

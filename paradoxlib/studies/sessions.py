@@ -4,8 +4,11 @@ Tasks leave their results in files, and a task whose file is there has nothing t
 is killed is simply called again.
 """
 
+import os
+import threading
+import time
+import warnings
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from paradoxlib.images import data, datasets
 from paradoxlib.studies.study import Study, load
 
 CLUSTER = "ray"  # the value of `workers` that means a cluster
+WATCH_SECONDS = 0.5  # between a worker's looks at its parent
 NETWORKS_ON_GPU = (
     8  # that share one: a network alone is bound by the time it takes to start kernels
 )
@@ -83,15 +87,31 @@ def start(
     """
     if workers != CLUSTER and (type(workers) is not int or workers < 0):
         raise ValueError(f"workers is {workers!r}: a number from 0 on is needed, or {CLUSTER!r}")
-    if device == "auto":
-        place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    else:
-        try:
-            place = torch.empty(0, device=device).device
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"device {device!r} cannot be used: {reason}") from None
-    return Session(load(name_or_path), data_root or None, place, workers, recompute)
+    return Session(load(name_or_path), data_root or None, usable(device), workers, recompute)
+
+
+def usable(device: str) -> torch.device:
+    """Return a device that computes: a small sum went there and came back; ``auto`` finds one.
+
+    Raises
+    ------
+    ValueError
+        For a device that torch does not know, or that cannot compute on this machine.
+    """
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    known = ["auto", "cpu", *(["cuda", *gpus] if gpus else [])]
+    reason = "there is none that computes here"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            twos = torch.ones(2, device=name) * 2
+            if twos.sum().item() == 4:
+                return twos.device
+    except Exception as error:  # torch raises many kinds
+        if name in known:  # of others torch says what it was built for, not what is here
+            reason = str(error).partition("\n")[0]
+    raise ValueError(f"device {device!r} cannot be used ({reason}): choose {', '.join(known)}")
 
 
 def run_tasks(
@@ -105,15 +125,26 @@ def run_tasks(
     where the cluster has GPUs, an eighth of one.
     """
     gpus = torch.cuda.device_count() if str(session.device) == "cuda" else 0
-    place: Any = nullcontext()
+    place: dict = {"backend": "loky", "initializer": watch_parent, "initargs": (os.getpid(),)}
     processes = max(1, min(processes, len(tasks)))
     if session.workers == CLUSTER:
-        place = parallel_config(backend=CLUSTER, ray_remote_args=room_on_cluster())
+        place = {"backend": CLUSTER, "ray_remote_args": room_on_cluster()}
         processes, gpus = -1, 0
-    with place:
+    with parallel_config(**place):
         Parallel(n_jobs=processes, batch_size=1)(
             delayed(function)(on_gpu(session, i, gpus), task) for i, task in enumerate(tasks)
         )
+
+
+def watch_parent(parent: int) -> None:
+    """End this process, a worker, when its parent is gone: nobody would fetch what it computes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def on_gpu(session: Session, task: int, gpus: int) -> Session:

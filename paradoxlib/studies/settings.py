@@ -21,25 +21,28 @@ def one_of(known: Iterable[str], what: str) -> Callable[[str], str]:
     return check
 
 
+# Limits keep typing errors out: beyond them nothing can be meant, and sums overflow.
 Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
 DistortionName = Annotated[str, AfterValidator(one_of(distortions.DISTORTIONS, "distortion"))]
 ArchitectureName = Annotated[str, AfterValidator(one_of(models.ARCHITECTURES, "architecture"))]
 InitialiserName = Annotated[str, AfterValidator(one_of(initialisers.INITIALISERS, "initialiser"))]
 
 
 class Strict(BaseModel):
-    """Frozen settings in which an unknown key or a wrong type is an error."""
+    """Frozen settings in which an unknown key, a wrong type, nan or infinity is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Data(Strict):
     """The data set and the standard augmentation of its training images."""
 
     name: str
-    image_size: int = Field(32, ge=8)
-    train_images: int | None = Field(None, ge=1)
-    test_images: int | None = Field(None, ge=1)
+    image_size: int = Field(32, ge=8, le=4096)
+    train_images: Count | None = None
+    test_images: Count | None = None
     flip: bool = True
     zoom: Share = 0.1
     shift: Share = 0.1
@@ -70,15 +73,15 @@ class Network(Strict):
     """
 
     parent: str | None = None
-    seed: int
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=2)
-    learning_rate: float = Field(gt=0)
-    decay: float = Field(0.0, ge=0)
+    seed: Seed
+    epochs: int = Field(ge=1, le=100_000)
+    batch_size: int = Field(ge=2, le=1_000_000)
+    learning_rate: float = Field(gt=0, le=10)
+    decay: float = Field(0.0, ge=0, le=1000)
     schedule: Literal["constant", "step", "cosine", "continued"] = "constant"
     milestones: tuple[Share, ...] = ()
     initialiser: InitialiserName | None = None
-    weight_decay: float = Field(1e-4, ge=0)
+    weight_decay: float = Field(1e-4, ge=0, le=10)
     distortions: tuple[DistortionName, ...] = ()
     distortions_per_image: int = Field(1, ge=1, le=8)
     noise_amount: float = Field(0.1, gt=0, le=1)
@@ -115,7 +118,7 @@ class Evaluation(Strict):
     `predictions.predict_conditions` says what the precision costs.
     """
 
-    seed: int = 1
+    seed: Seed = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     grid: dict[DistortionName, tuple[float, ...]] = Field(
         default_factory=lambda: dict(distortions.GRID)

@@ -33,8 +33,8 @@ class Study(settings.Strict):
     data: settings.Data
     model: settings.Model
     evaluation: settings.Evaluation = settings.Evaluation()
-    transplant_images: int | None = Field(None, ge=1)
-    exchange_images: int | None = Field(None, ge=1)
+    transplant_images: settings.Count | None = None
+    exchange_images: settings.Count | None = None
     networks: dict[NetworkName, settings.Network] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -151,7 +151,7 @@ def load(name_or_path: str | Path) -> Study:
     if not path.is_file():
         raise FileNotFoundError(f"there is no study file {path}")
     try:
-        study = Study.model_validate_json(json.dumps(complete(read_yaml(path))))
+        study = Study.model_validate_json(json.dumps(complete(read_yaml(path)), default=str))
         if study.name in names() and path.resolve() != paths.STUDIES / f"{study.name}.yaml":
             taken = "is a study of the package, whose results this one would overwrite"
             raise ValueError(f"name: {study.name} {taken}")
@@ -160,7 +160,11 @@ def load(name_or_path: str | Path) -> Study:
         first = error.errors()[0]
         where = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
         what = first["msg"].removeprefix("Value error, ")
+        if isinstance(first["input"], str | int | float | None):
+            what += f" (it is {first['input']!r:.60})"
         raise ValueError(f"{path}: {where}{': ' if where else ''}{what}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: it is nested too deeply for a study") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
 

@@ -1,0 +1,121 @@
+"""Execute notebooks: a study's into copies, the repository's own in place."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from paradoxlib import keep, paths
+from paradoxlib.reproduce.choosing import notebooks
+from paradoxlib.reproduce.ending import Ended, on_signals
+from paradoxlib.reproduce.progress import Progress
+from paradoxlib.studies.study import Study
+
+# errors alone are logged: a kernel warns of messages within the machine that are not encrypted
+KERNEL: dict[str, Any] = {
+    "kernel_name": "python3",
+    "extra_arguments": ["--IPKernelApp.log_level=40"],
+}
+
+ADVICE = {  # what the system says when a file cannot be written, and what helps
+    "No space left on device": "make room on the disk of {home}",
+    "Disk quota exceeded": "make room in the quota for {home}",
+    "Read-only file system": "make it writable",
+    "Permission denied": "make it writable",
+}
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook that stopped with an error."""
+
+
+def execute(
+    notebook: Path,
+    target: Path,
+    key: str,
+    study: Study,
+    parameters: Mapping[str, object],
+    progress: Progress | None = None,
+) -> None:
+    """Execute one notebook; its copy takes its place only when it ended without an error.
+
+    Raises
+    ------
+    NotebookFailed
+        Where it stops with an error; it is kept as far as it got.
+    """
+    figures = paths.figures_folder(study.name)
+    before = {path: path.stat().st_mtime_ns for path in figures.glob("*")}
+    failed = paths.run_file(study.name, f"failed_{notebook.name}")
+    address = Config(ConnectionFileMixin={"connection_file": str(kernel_file(study))})
+    options = {**KERNEL, "config": address, "progress_bar": False, "stderr_file": progress}
+    try:
+        papermill.execute_notebook(notebook, failed, dict(parameters), **options)
+    except PapermillExecutionError as error:
+        where = f"{notebook.name} failed in cell {error.cell_index}"
+        reason = explain(error.ename, error.evalue)
+        raise NotebookFailed(f"{where}: {reason} (see {failed})") from None
+    except DeadKernelError:
+        reason = "its process was killed, or ran out of memory"
+        raise NotebookFailed(f"{notebook.name} failed: {reason}") from None
+    except OSError as error:  # of papermill, as it writes the copy
+        reason = explain(type(error).__name__, str(error))
+        raise NotebookFailed(f"{notebook.name} failed: {reason}") from None
+    except Ended:
+        failed.unlink(missing_ok=True)
+        raise
+    document = nbformat.read(failed, 4)
+    describe_figures(document)
+    made = [path for path in figures.glob("*") if before.get(path) != path.stat().st_mtime_ns]
+    names = sorted(path.name for path in made)
+    document.metadata["paradox"] = {"key": key, "made": names}
+    with keep.atomic(target) as temporary:
+        nbformat.write(document, temporary)
+    failed.unlink()
+
+
+def kernel_file(study: Study) -> Path:
+    """Return the file that says how the kernel of a study's notebooks is spoken to."""
+    return paths.run_file(study.name, "kernel.json")
+
+
+def explain(kind: str, message: str) -> str:
+    """Return an error in one line, with what to do where that is known."""
+    line = " ".join(message.split())
+    for sign, advice in ADVICE.items():
+        if sign in line:
+            told = advice.format(home=paths.HOME)
+            return f"{line}: {told} and run it again; what was done stays"
+    if kind == "TerminatedWorkerError":  # joblib says what may be the cause in many lines
+        return "one of its workers was killed, or ran out of memory: run it again to go on"
+    return f"{kind}: {line}"
+
+
+def store(chosen: Iterable[str] = (), echo: Callable[[str], None] = print) -> None:
+    """Execute notebooks in place, as they stand, so that they hold their outputs."""
+    with on_signals():
+        for notebook in notebooks(chosen):
+            echo(f"{notebook.stem}: running")
+            document = nbformat.read(notebook, 4)
+            NotebookClient(document, timeout=None, **KERNEL).execute()
+            describe_figures(document)
+            with keep.atomic(notebook) as temporary:
+                nbformat.write(document, temporary)
+
+
+def describe_figures(document: nbformat.NotebookNode) -> None:
+    """Give every figure in a notebook's outputs its cell's alternative text.
+
+    A cell's metadata hold the text where MyST-NB looks for it; nbconvert takes it from the output.
+    """
+    for cell in document.cells:
+        text = cell.metadata.get("mystnb", {}).get("image", {}).get("alt")
+        for output in cell.get("outputs", []):
+            if text and "image/png" in output.get("data", {}):
+                output.metadata.setdefault("image/png", {})["alt"] = text
