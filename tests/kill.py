@@ -8,6 +8,7 @@ its end, and its weights and tables must be those of an unbroken run, without a 
 is run by hand: a kill takes some twenty seconds on two cores.
 """
 
+import json
 import os
 import random
 import re
@@ -74,6 +75,13 @@ def start(home: Path) -> tuple[subprocess.Popen, str]:
     environment = {**os.environ, "PARADOX_HOME": str(home), MARK: mark}
     with (home / "log.txt").open("w") as log:
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log), mark
+
+
+def await_work(home: Path, command: subprocess.Popen) -> float:
+    """Wait until a run has started its first notebook, and return when that was."""
+    while "running" not in (home / "log.txt").read_text() and command.poll() is None:
+        time.sleep(0.1)
+    return time.monotonic()
 
 
 def marked(mark: str) -> list[psutil.Process]:
@@ -153,17 +161,17 @@ def main(number: int) -> int:
     print(f"seed {seed}", flush=True)
     top = Path(tempfile.mkdtemp(prefix="kill"))
     whole = make_home(top / "whole")
-    begun = time.monotonic()
     if problem := run_to_the_end(whole):
         bad.append(f"unbroken run: {problem}")
-    length, expected = time.monotonic() - begun, results(whole)
+    facts = json.loads((whole / "figures" / "tiny" / "provenance.json").read_text())
+    length, expected = sum(facts["last_run_seconds"].values()), results(whole)
     print(f"unbroken run: {length:.0f} s, {len(expected)} weights and tables", flush=True)
     while sum(counts[move] for move in MOVES) < number and not bad:
         home = make_home(top / uuid.uuid4().hex)
         for _ in range(min(KILLS_A_ROUND, number - sum(counts[move] for move in MOVES))):
             command, mark = start(home)
-            move, moment = random.choice(MOVES), random.uniform(0.2, 0.8) * length
-            deadline, hit = time.monotonic() + moment, False
+            move, moment = random.choice(MOVES), random.uniform(0, 0.8) * length
+            deadline, hit = await_work(home, command) + moment, False
             while command.poll() is None and not hit:
                 time.sleep(0.02)
                 hit = time.monotonic() > deadline and kill(move, command, mark)
