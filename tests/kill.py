@@ -140,7 +140,7 @@ def results(home: Path) -> dict[str, object]:
 
 def leftovers(home: Path) -> list[Path]:
     """Return the files of a home that nobody needs after the end."""
-    odd = re.compile(r"\..*|failed_.*|kernel\.json|.*\.images|refresh.*")
+    odd = re.compile(r"\..*|failed_.*|address\.json|.*\.images|refresh.*")
     waiting = (home / "runs" / "tiny" / "checkpoints").glob("*")
     return [p for p in home.rglob("*") if p.is_file() and odd.fullmatch(p.name)] + list(waiting)
 

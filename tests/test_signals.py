@@ -180,4 +180,4 @@ def test_no_temporary_file_is_left(ends, tmp_path_factory):
         if SIGNALS[moment] != signal.SIGKILL:
             home = next(tmp_path_factory.getbasetemp().glob(f"runs*/{moment}"))
             assert not [path for path in home.rglob(".*") if path.is_file()]
-            assert not list(home.rglob("kernel.json")) and not list(home.rglob("failed*"))
+            assert not list(home.rglob("address.json")) and not list(home.rglob("failed*"))

@@ -8,11 +8,13 @@ parent is gone (ipykernel looks), and so do the workers (`sessions.watch_parent`
 import fcntl
 import os
 import re
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -138,8 +140,17 @@ def sweep(study_name: str) -> None:
             name = TEMPORARY.fullmatch(path.name)
             if name and path.is_file() and not is_running(int(name[1])):
                 path.unlink(missing_ok=True)
-    for path in (*figures.glob(".*.fresh.csv"), paths.run_file(study_name, "kernel.json")):
+    for path in figures.glob(".*.fresh.csv"):
         path.unlink(missing_ok=True)
+    shutil.rmtree(address_file(study_name).parent, ignore_errors=True)
+
+
+def address_file(study_name: str) -> Path:
+    """Return the file that says how the kernel of a study's notebooks is spoken to.
+
+    It has a folder of its own: Jupyter changes the permissions of the folder that it is in.
+    """
+    return paths.run_file(study_name, "kernel") / "address.json"
 
 
 def is_running(number: int) -> bool:

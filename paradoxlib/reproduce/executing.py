@@ -13,7 +13,7 @@ from traitlets.config import Config
 
 from paradoxlib import keep, paths
 from paradoxlib.reproduce.choosing import notebooks
-from paradoxlib.reproduce.ending import Ended, on_signals
+from paradoxlib.reproduce.ending import Ended, address_file, on_signals
 from paradoxlib.reproduce.progress import Progress
 from paradoxlib.studies.study import Study
 
@@ -53,8 +53,10 @@ def execute(
     figures = paths.figures_folder(study.name)
     before = {path: path.stat().st_mtime_ns for path in figures.glob("*")}
     failed = paths.run_file(study.name, f"failed_{notebook.name}")
-    address = Config(ConnectionFileMixin={"connection_file": str(kernel_file(study))})
-    options = {**KERNEL, "config": address, "progress_bar": False, "stderr_file": progress}
+    address = address_file(study.name)
+    address.parent.mkdir(parents=True, exist_ok=True)
+    config = Config(ConnectionFileMixin={"connection_file": str(address)})
+    options = {**KERNEL, "config": config, "progress_bar": False, "stderr_file": progress}
     try:
         papermill.execute_notebook(notebook, failed, dict(parameters), **options)
     except PapermillExecutionError as error:
@@ -78,11 +80,6 @@ def execute(
     with keep.atomic(target) as temporary:
         nbformat.write(document, temporary)
     failed.unlink()
-
-
-def kernel_file(study: Study) -> Path:
-    """Return the file that says how the kernel of a study's notebooks is spoken to."""
-    return paths.run_file(study.name, "kernel.json")
 
 
 def explain(kind: str, message: str) -> str:

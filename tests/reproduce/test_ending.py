@@ -87,7 +87,7 @@ def test_what_killed_processes_left_is_deleted_and_nothing_else(home):
         kept.append(path)
     left += [
         paths.published_file("tiny", ".pairs.fresh.csv"),
-        paths.run_file("tiny", "kernel.json"),
+        ending.address_file("tiny"),
     ]
     for path in (*left, *kept):
         path.parent.mkdir(parents=True, exist_ok=True)
