@@ -30,7 +30,7 @@ def list_studies() -> None:
         study = load(name)
         done = sum(trained.is_trained(study, network) for network in study.networks)
         n, run = len(study.networks), len(list(paths.executed_file(name, "").glob("[0-9]*.ipynb")))
-        tables = len(list(paths.figures_folder(name).glob("*.csv")))
+        tables = len(list(paths.figures_folder(name).glob("*.csv*")))
         typer.echo(
             f"{name:17} {n:4} {study.model.architecture} on {study.data.name}, "
             f"{n * (n - 1) // 2:,} pairs: {done} trained, {run} notebooks run, "

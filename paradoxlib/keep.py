@@ -8,6 +8,7 @@ here runs code from a file.
 
 import hashlib
 import json
+import lzma
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 MARK = "# settings "
+LARGE, DIGITS = 100_000, 9  # values of a table that is compressed, and their digits
 Tensors = Mapping[str, torch.Tensor]
 
 
@@ -139,19 +141,58 @@ def check_finite(path: Path, tensors: Tensors) -> None:
 
 
 def write_table(path: Path, table: pd.DataFrame, key: str) -> None:
-    """Write a table and the key of its settings; an index is written where it says something."""
+    """Write a table and the key of its settings; an index is written where it says something.
+
+    A table of more than `LARGE` values is compressed, ``.xz`` behind its name, and keeps
+    `DIGITS` digits of each number.
+    """
+    small, compressed = path, compressed_name(path)
+    target, other = (compressed, small) if table.size > LARGE else (small, compressed)
+    with atomic(target) as temporary:
+        opened = lzma.open if target == compressed else open
+        with opened(temporary, "wt") as file:
+            file.write(table_text(table, key))
+    other.unlink(missing_ok=True)
+
+
+def table_text(table: pd.DataFrame, key: str) -> str:
+    """Return the text of a table's file."""
     named = table.index.name is not None or not isinstance(table.index, pd.RangeIndex)
-    with atomic(path) as temporary, temporary.open("w") as file:
-        file.write(f"{MARK}{key}\n")
-        table.to_csv(file, index=named)
+    digits = f"%.{DIGITS}g" if table.size > LARGE else None
+    return f"{MARK}{key}\n" + table.to_csv(index=named, float_format=digits)
+
+
+def compressed_name(path: Path) -> Path:
+    """Return the name of a table's file where it is compressed."""
+    return path.with_name(f"{path.name}.xz")
+
+
+def table_file(path: Path) -> Path:
+    """Return the file that holds a table of this name: as it is, or compressed."""
+    compressed = compressed_name(path)
+    return compressed if compressed.is_file() else path
+
+
+def table_key(path: Path) -> str | None:
+    """Return the key that a table carries; None where there is none, or no table."""
+    path = table_file(path)
+    try:
+        with (lzma.open if path.suffix == ".xz" else open)(path, "rt") as file:
+            line = str(file.readline()).rstrip()
+    except FileNotFoundError:
+        return None
+    except (EOFError, lzma.LZMAError) as error:
+        raise damaged(path, error) from None
+    return line.removeprefix(MARK) if line.startswith(MARK) else None
 
 
 def read_table(path: Path, key: str | None = None) -> pd.DataFrame | None:
     """Return a table; None where it is not there or, given a key, was made by other settings."""
+    if key is not None and table_key(path) != key:
+        return None
     try:
-        with path.open() as file:
-            if key is not None and file.readline().rstrip() != f"{MARK}{key}":
-                return None
-        return pd.read_csv(path, comment="#")
+        return pd.read_csv(table_file(path), comment="#")
     except FileNotFoundError:
         return None
+    except (EOFError, lzma.LZMAError) as error:
+        raise damaged(table_file(path), error) from None

@@ -1,5 +1,7 @@
 """A file is whole, unaltered and finite, or it is refused by name."""
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -80,3 +82,28 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_no_room_on_disk_is_said(tmp_path):
     with pytest.raises(OSError, match="no room on disk for the test"):
         keep.require_space(tmp_path / "not" / "there", 1e18, "the test")
+
+
+def test_a_large_table_is_compressed_and_reads_as_a_small_one_does(tmp_path):
+    path = tmp_path / "pairs.csv"
+    rows = keep.LARGE // 2
+    large = pd.DataFrame({"a": ["N01"] * rows, "value": np.linspace(0.999, 1, rows), "n": 1})
+    keep.write_table(path, large.head(3), "small")
+    assert path.is_file() and keep.table_key(path) == "small"
+    keep.write_table(path, large, "large")
+    assert [found.name for found in tmp_path.iterdir()] == ["pairs.csv.xz"]
+    assert keep.read_table(path, "small") is None
+    again = keep.read_table(path, "large")
+    pd.testing.assert_frame_equal(again, large, rtol=0, atol=10.0**-keep.DIGITS)
+    keep.write_table(path, large.head(3), "small")
+    assert [found.name for found in tmp_path.iterdir()] == ["pairs.csv"]
+
+
+def test_a_compressed_table_that_is_cut_short_is_refused_by_name(tmp_path):
+    path = tmp_path / "pairs.csv"
+    keep.write_table(path, pd.DataFrame({"n": range(keep.LARGE + 1)}), "key")
+    whole = keep.table_file(path).read_bytes()
+    for length in (0, 10, len(whole) // 2):
+        keep.table_file(path).write_bytes(whole[:length])
+        with pytest.raises(keep.DamagedFile, match=r"pairs.csv.xz is damaged or cut short"):
+            keep.read_table(path, "key")

@@ -16,20 +16,20 @@ MARGIN = 0.25  # a difference beyond it is a yellow or a red cell
 Parents = Mapping[str, str | None]  # {network: its parent, if it has one}
 
 
-class PairRow(NamedTuple):
-    """A row of the table of pairs."""
+class Pairs(NamedTuple):
+    """The columns of the table of pairs."""
 
-    a: str
-    b: str
-    relation: str  # parent and child, same family or strangers
-    similarity: float  # of the kernels, -1..1
-    compatibility: float  # over the eight distortions, -1..1
-    low: float  # 95 % interval of the compatibility, over bootstrap samples of the test images
-    high: float
-    compatibility_conditions: float  # the compatibility over all conditions
-    difference: float  # |compatibility| - similarity
-    kind: str  # one of KINDS, or "undefined"
-    agreement: float  # share of equal predictions, 0..1
+    a: list[str]
+    b: list[str]
+    relation: list[str]  # parent and child, same family or strangers
+    similarity: np.ndarray  # of the kernels, -1..1
+    compatibility: np.ndarray  # over the eight distortions, -1..1
+    low: np.ndarray  # 95 % interval of the compatibility, over bootstrap samples of the test images
+    high: np.ndarray
+    compatibility_conditions: np.ndarray  # the compatibility over all conditions
+    difference: np.ndarray  # |compatibility| - similarity
+    kind: list[str]  # one of KINDS, or "undefined"
+    agreement: np.ndarray  # share of equal predictions, 0..1
 
 
 def compatibility(table: pd.DataFrame, over: str = "distortions") -> pd.DataFrame:
@@ -159,7 +159,7 @@ def pair_table(
     agreement: pd.DataFrame,
     parents: Parents,
 ) -> pd.DataFrame:
-    """Return one row for each pair, with the columns of `PairRow`.
+    """Return one row for each pair, with the columns of `Pairs`.
 
     Parameters
     ----------
@@ -171,24 +171,27 @@ def pair_table(
         {network: parent or None}.
     """
     names = list(compatibility.index)
-    gap = difference(compatibility, similarity)
-    rows = []
-    for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
-        row = PairRow(
-            a=names[i],
-            b=names[j],
-            relation=relation(names[i], names[j], parents),
-            similarity=similarity.iloc[i, j],
-            compatibility=compatibility.iloc[i, j],
-            low=bounds[0, i, j],
-            high=bounds[1, i, j],
-            compatibility_conditions=variant.iloc[i, j],
-            difference=gap.iloc[i, j],
-            kind=kind(gap.iloc[i, j]),
-            agreement=agreement.iloc[i, j],
-        )
-        rows.append(row)
-    return pd.DataFrame(rows, columns=list(PairRow._fields))
+    i, j = np.triu_indices(len(names), 1)
+
+    def of(matrix: pd.DataFrame) -> np.ndarray:
+        return matrix.to_numpy()[i, j]
+
+    gap = difference(of(compatibility), of(similarity))
+    ends = [(names[x], names[y]) for x, y in zip(i, j, strict=True)]
+    columns = Pairs(
+        a=[a for a, _ in ends],
+        b=[b for _, b in ends],
+        relation=[relation(a, b, parents) for a, b in ends],
+        similarity=of(similarity),
+        compatibility=of(compatibility),
+        low=bounds[0, i, j],
+        high=bounds[1, i, j],
+        compatibility_conditions=of(variant),
+        difference=gap,
+        kind=[kind(value) for value in gap],
+        agreement=of(agreement),
+    )
+    return pd.DataFrame(columns._asdict())
 
 
 def kind_shares(pairs: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:

@@ -140,8 +140,6 @@ def sweep(study_name: str) -> None:
             name = TEMPORARY.fullmatch(path.name)
             if name and path.is_file() and not is_running(int(name[1])):
                 path.unlink(missing_ok=True)
-    for path in figures.glob(".*.fresh.csv"):
-        path.unlink(missing_ok=True)
     shutil.rmtree(address_file(study_name).parent, ignore_errors=True)
 
 

@@ -16,7 +16,7 @@ from paradoxlib.studies import sessions, trained
 from paradoxlib.studies.study import Study
 
 SETTINGS = ("data_root", "device", "workers", "recompute")  # parameters of the session
-LISTED = (".png", ".svg", ".csv", ".json")  # of files that are listed at the end
+LISTED = (".png", ".svg", ".csv", ".xz", ".json")  # of files that are listed at the end
 Splits = Mapping[str, datasets.Images | datasets.ImageFiles]  # {split: images}
 Parameters = Mapping[str, object]
 Echo = Callable[[str], None]

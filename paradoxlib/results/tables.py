@@ -7,6 +7,7 @@ settings made it; else it is computed, kept and published. What a table needs is
 a network, never a notebook; so any of them may be asked for first.
 """
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -45,8 +46,7 @@ class Table:
         A result that depends on more than the study is found by its name alone.
         """
         for state, place in (("here", paths.computed_file), ("committed", paths.published_file)):
-            path = place(study.name, self.name + self.suffix)
-            if path.is_file() and (key := written_key(path)) is not None:
+            if (key := written_key(place(study.name, self.name + self.suffix))) is not None:
                 try:
                     return state if key == self.key(study) else "other settings"
                 except TypeError:
@@ -171,6 +171,8 @@ def find(session: Session, file: str, read: Callable[[Path], Any]) -> tuple[Path
 
 def publish_computed(study: Study, computed: Path) -> None:
     """Copy what was computed to figures/, where it is not there as it is."""
+    if computed.suffix == ".csv":
+        computed = keep.table_file(computed)
     published = paths.published_file(study.name, computed.name)
     if not published.is_file() or published.read_bytes() != computed.read_bytes():
         with keep.atomic(published) as temporary:
@@ -178,12 +180,10 @@ def publish_computed(study: Study, computed: Path) -> None:
 
 
 def written_key(path: Path) -> str | None:
-    """Return the key that a kept file carries."""
+    """Return the key that a kept file carries; None where it carries none or is not there."""
     if path.suffix == ".safetensors":
         return (keep.read_about(path) or {}).get("key")
-    with path.open() as file:
-        line = file.readline().rstrip()
-    return line.removeprefix(keep.MARK) if line.startswith(keep.MARK) else None
+    return keep.table_key(path)
 
 
 def meanings() -> dict[str, str]:
@@ -205,29 +205,28 @@ def save_figure(session: Session, figure: Figure, name: str, content: pd.DataFra
     Where the session shows committed results, a figure of the same numbers (to `ROUNDING`, which is
     what machines differ by) is left alone.
     """
-    study = session.study
     csv, *pictures = (
-        paths.published_file(study.name, f"{name}.{kind}") for kind in ("csv", "png", "svg")
+        paths.published_file(session.study.name, f"{name}.{kind}") for kind in ("csv", "png", "svg")
     )
-    with keep.atomic(csv) as fresh:  # last in its place: where it is there, so are the pictures
-        keep.write_table(fresh, content, study.table_key(name))
-        complete = all(path.is_file() for path in (csv, *pictures))
-        if complete and not session.recompute and same_numbers(csv, fresh):
-            shutil.copy(csv, fresh)
-            return
-        for path in pictures:
-            undated = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-            with keep.atomic(path) as temporary:
-                figure.savefig(temporary, metadata=undated)
+    text = keep.table_text(content, key := session.study.table_key(name))
+    complete = all(path.is_file() for path in pictures)
+    if complete and not session.recompute and same_numbers(csv, text, key):
+        return
+    for path in pictures:
+        undated = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        with keep.atomic(path) as temporary:
+            figure.savefig(temporary, metadata=undated)
+    keep.write_table(csv, content, key)  # last: where it is there, so are the pictures
 
 
-def same_numbers(one: Path, other: Path) -> bool:
-    """Say whether two written tables have the same key and, to `ROUNDING`, the same content."""
-    if written_key(one) != written_key(other):
+def same_numbers(path: Path, text: str, key: str) -> bool:
+    """Say whether a table's file has this key and, to `ROUNDING`, the numbers of this text."""
+    known = keep.read_table(path, key)
+    if known is None:
         return False
     try:
-        tables = (keep.read_table(path) for path in (one, other))
-        pd.testing.assert_frame_equal(*tables, rtol=ROUNDING, atol=ROUNDING)
+        fresh = pd.read_csv(io.StringIO(text), comment="#")
+        pd.testing.assert_frame_equal(known, fresh, rtol=ROUNDING, atol=ROUNDING)
     except AssertionError:
         return False
     return True
