@@ -26,9 +26,13 @@ def draw_layer_profile(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the kernels' correlation at each layer, mean +- 1 SD (the paper's Figure 5)."""
+    """Draw the kernels' correlation at each layer, mean +- 1 SD (the paper's Figure 5).
+
+    Bars end at 1, beyond which there is no correlation.
+    """
     ax = ax or plt.subplots(figsize=(max(7, 0.2 * len(mean) + 2), 4))[1]
-    ax.errorbar(range(len(mean)), mean, sd, fmt="o-", markersize=4, linewidth=1, capsize=2)
+    errors = style.reach(mean, mean - sd, (mean + sd).clip(upper=1))
+    ax.errorbar(range(len(mean)), mean, errors, fmt="o-", markersize=4, linewidth=1, capsize=2)
     if chance is not None:
         ax.axhline(chance, color="black", linestyle=":", linewidth=1)
         ax.text(len(mean) - 1, chance, "chance level", ha="right", va="bottom", fontsize=8)
@@ -96,13 +100,15 @@ def draw_kernel_lengths(
     """
     ax = ax or plt.subplots(figsize=(7, 4))[1]
     table = table.assign(length=table["length"].clip(lower=LEAST_LENGTH))
-    look: dict[str, Any] = {"linestyle": "", "markersize": 5}
-    for name, part in table.groupby("of", sort=False):
+    look: dict[str, Any] = {"linestyle": "", "markersize": 4}
+    groups = table.groupby("of", sort=False)
+    for i, (name, part) in enumerate(groups):  # the first ones are small: they lie on top
+        look |= {"marker": "Ds^o"[i % 4], "alpha": 0.6, "zorder": 3 - i / groups.ngroups}
         text = f"{name} ({len(part)} kernels)"
-        ax.plot(part["length"], part["correlation"], **look, marker=".", alpha=0.6, label=text)
+        ax.plot(part["length"], part["correlation"], **look, label=text)
     none = table.loc[table["correlation"].isna(), "length"]
     text = f"no correlation ({len(none)})"
-    ax.plot(none, 0 * none, **look, marker="x", color="k", alpha=0.7, label=text)
+    ax.plot(none, 0 * none, "kx", markersize=5, alpha=0.7, label=text)
     ax.axvline(dead, color="black", linestyle=":", linewidth=1, label=f"dead below {dead:g}")
     ax.set(xscale="log", xlabel="length of the parent's kernel / median of its layer")
     ax.set(ylabel="correlation of child and parent", title=title)

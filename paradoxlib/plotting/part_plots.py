@@ -55,7 +55,8 @@ def draw_exchange_shares(
     names = [f"{child} from {parents[child]}" for child in shares.index]
     ax = ax or plt.subplots(figsize=(1.9 * shares.shape[1] + 2, 0.45 * len(shares) + 1.4))[1]
     scale = scale_around_zero(shares, 1.0 if column == "recovered" else 0.05)
-    style.add_cells(ax, shares, scale, text, fontsize=8, yticklabels=names)
+    share = {"label": "share of the way from parent to child", "shrink": 0.6}
+    style.add_cells(ax, shares, scale, text, fontsize=8, yticklabels=names, cbar_kws=share)
     ax.set_title(title)
     return ax
 

@@ -74,18 +74,28 @@ def draw_accuracy_curves(
 
 
 def draw_history(
-    table: pd.DataFrame, title: str = "", axes: np.ndarray | None = None
+    table: pd.DataFrame,
+    family_of: Mapping[str, str],
+    title: str = "",
+    axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw training loss and accuracy per epoch, a line for each network."""
+    """Draw training loss and accuracy per epoch, a line for each network.
+
+    Each family ({network: founder}) has a colour; its founder is solid, its children are dashed.
+    """
     if axes is None:
         axes = plt.subplots(1, 2, figsize=(10, 3.8))[1]
+    founders = list(dict.fromkeys(family_of[name] for name in table["network"]))
     for ax, column in zip(axes, ("loss", "accuracy"), strict=True):
-        for i, (name, part) in enumerate(table.groupby("network", sort=False)):
-            x, y, line = part["epoch"], part[column], "-" if i < 8 else "--"
-            ax.plot(x, y, color=f"C{i % 8}", linestyle=line, marker=".", label=name)
+        for name, part in table.groupby("network", sort=False):
+            founder = family_of[name]
+            i, line = founders.index(founder), "-" if name == founder else "--"
+            look: dict[str, Any] = {"color": f"C{i % 8}", "marker": "os^vDPX*<>"[i % 10]}
+            look |= {"markersize": 4, "linestyle": line, "linewidth": 1}
+            ax.plot(part["epoch"], part[column], **look, label=name if name == founder else None)
         ax.set(xlabel="epoch", ylabel=f"training {column}")
-    columns = 1 + table["network"].nunique() // 13
-    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), ncols=columns)
+    axes[1].plot([], [], "k--", linewidth=1, label="children")
+    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     axes[0].figure.suptitle(title)
     return axes
 

@@ -65,9 +65,20 @@ def test_accuracy_curves_of_more_or_fewer_distortions(count, shape):
 
 def test_training_has_a_panel_for_loss_and_accuracy():
     columns = {"network": ["a", "a"], "epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.1, 0.5]}
-    loss, accuracy = plotting.draw_history(pd.DataFrame(columns))
+    loss, accuracy = plotting.draw_history(pd.DataFrame(columns), {"a": "a"})
     assert loss.get_ylabel() == "training loss" and list(loss.lines[0].get_ydata()) == [2, 1]
     assert list(accuracy.lines[0].get_ydata()) == [0.1, 0.5]
+
+
+def test_a_family_has_one_colour_and_its_children_are_dashed():
+    columns = {"network": list("abc"), "epoch": 1, "loss": 2.0, "accuracy": 0.1}
+    families = {"a": "a", "b": "a", "c": "c"}
+    loss, accuracy = plotting.draw_history(pd.DataFrame(columns), families)
+    a, b, c = loss.lines
+    assert a.get_color() == b.get_color() != c.get_color()
+    assert [line.get_linestyle() for line in (a, b, c)] == ["-", "--", "-"]
+    named = [text.get_text() for text in accuracy.get_legend().texts]
+    assert named == ["a", "c", "children"]
 
 
 def test_images_stand_in_rows_of_different_lengths():
