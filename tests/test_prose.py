@@ -135,3 +135,9 @@ def test_rounded_or_a_bound():
     source = "unit_summary | relation == 'chance' | semi_matching"  # .0745
     assert agrees(".07", source) and not agrees(".08", source) and agrees("7 %", source)
     assert agrees(".06", f">= {source}") and not agrees(".06", f"<= {source}")
+
+
+def test_the_reading_list_and_the_references_are_the_same_works():
+    linked = re.findall(r"arxiv\.org/abs/([\d.]+)\)", (ROOT / "docs" / "literature.md").read_text())
+    listed = re.findall(r"eprint = {(.+)}", (ROOT / "docs" / "references.bib").read_text())
+    assert sorted(linked) == sorted(listed)
