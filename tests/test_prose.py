@@ -77,8 +77,8 @@ def table(name):
 
 def value(source):
     """`table | rows | expression`, `table | expression`, or `NN / pattern` in its outputs."""
-    notebook, slash, pattern = source.partition(" / ")
-    if slash:
+    if re.match(r"\d\d / ", source):
+        notebook, _, pattern = source.partition(" / ")
         found = re.search(pattern, outputs(notebook))
         assert found, f"notebook {notebook} prints nothing like {pattern!r}"
         return float(found[1].replace(",", ""))
