@@ -19,6 +19,11 @@ def computes_bfloat16(device: torch.device) -> bool:
     return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
 
 
+def own_precision(device: torch.device) -> str:
+    """Return the precision in which a device trains networks where a study names none."""
+    return "bfloat16" if computes_bfloat16(device) else "float32"
+
+
 @contextmanager
 def one_thread(device: torch.device | str = "cpu") -> Iterator[None]:
     """Let torch use one thread on the CPU: weights then do not depend on the number of cores."""

@@ -25,6 +25,7 @@ def one_of(known: Iterable[str], what: str) -> Callable[[str], str]:
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
+Precision = Literal["float32", "bfloat16"]
 DistortionName = Annotated[str, AfterValidator(one_of(distortions.DISTORTIONS, "distortion"))]
 ArchitectureName = Annotated[str, AfterValidator(one_of(models.ARCHITECTURES, "architecture"))]
 InitialiserName = Annotated[str, AfterValidator(one_of(initialisers.INITIALISERS, "initialiser"))]
@@ -56,10 +57,15 @@ class Data(Strict):
 
 
 class Model(Strict):
-    """The architecture, one for all networks of a study."""
+    """The architecture, one for all networks of a study, and the precision of their training.
+
+    ``float32``, or ``bfloat16`` in the forward and the backward pass (weights and steps remain
+    float32); where it is null, bfloat16 if the device computes in it.
+    """
 
     architecture: ArchitectureName
     small_images: bool = False
+    precision: Precision | None = None
 
 
 class Network(Strict):
@@ -119,7 +125,7 @@ class Evaluation(Strict):
     """
 
     seed: Seed = 1
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     grid: dict[DistortionName, tuple[float, ...]] = Field(
         default_factory=lambda: dict(distortions.GRID)
     )

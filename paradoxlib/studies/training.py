@@ -4,8 +4,8 @@ Every training resumes after a stop at any moment and ends with the same weights
 a network comes from its own seed and the number of the epoch or step, so nothing has to be
 remembered between stops, and no network depends on another but its parent. On the CPU each network
 is trained by one thread, so that its weights do not depend on how many cores there are, and as many
-networks at once as there are cores. The forward and the backward pass are in bfloat16 where the
-device computes in it; weights and steps are float32.
+networks at once as there are cores. The study says in which precision the forward and the backward
+pass are, else the device's own is taken; weights and steps are float32.
 """
 
 import math
@@ -75,7 +75,7 @@ class Training:
     def __init__(self, session: Session, name: str) -> None:
         self.study, self.name, self.device = session.study, name, session.device
         self.settings, self.key = self.study.network(name), self.study.network_key(name)
-        self.half = devices.computes_bfloat16(self.device)
+        self.precision = self.study.model.precision or devices.own_precision(self.device)
         self.images = session.images("train")
         self.model = self.start()
         self.model.to(self.device).train()
@@ -148,7 +148,8 @@ class Training:
         images = augmentation.augment(pixels, self.study.data, self.settings, source)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate_at(self.step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+        half = self.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             logits = self.model(images.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.float(), labels)
         self.optimiser.zero_grad()
@@ -231,7 +232,7 @@ class Training:
             "history": self.history,
             "images": self.settings.epochs * len(self.images),
             "seconds": self.seconds,
-            "device": f"{device}, {'bfloat16' if self.half else 'float32'}",
+            "device": f"{device}, {self.precision}",
         }
         state = weights.rounded(self.model.state_dict())
         keep.write_tensors(paths.weights_file(self.study.name, self.name), state, about)

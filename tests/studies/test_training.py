@@ -124,6 +124,20 @@ def test_other_settings_are_trained_anew(tiny, home, reference):
         trained.load_network(longer, "A")
 
 
+def test_the_precision_is_the_study_s_and_the_result_says_it(tiny, home):
+    made = {}
+    for precision in ("float32", "bfloat16"):
+        model = f"model: {{architecture: resnet20, precision: {precision}}}"
+        text = TINY.replace("model: {architecture: resnet20}", model)
+        session = sessions.start(tiny_file(home, text), workers=1)
+        training.train(session, "A")
+        state, about = keep.read_tensors(paths.weights_file("tiny", "A"))
+        assert about["device"] == f"CPU, one thread, {precision}"
+        made[precision] = keep.digest(state)
+        assert not trained.is_trained(tiny.study, "A")  # the device's own: a result of its own
+    assert made["float32"] != made["bfloat16"]
+
+
 def test_history_and_rates(tiny):
     training.train_all(tiny)
     history = trained.read_history(tiny.study)
