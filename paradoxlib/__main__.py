@@ -4,7 +4,7 @@ import ast
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -15,9 +15,7 @@ from paradoxlib.studies import trained
 from paradoxlib.studies.sessions import start
 from paradoxlib.studies.study import load, names
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__
-)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 DataRoot = Annotated[
     str, typer.Option(help="folder of the data sets; else $PARADOX_DATA, else data/")
 ]
@@ -174,16 +172,30 @@ def bench_measures(study: str, data_root: DataRoot = "") -> None:
         typer.echo(f"{name:37}{text}  {cost}")
 
 
-def main(arguments: Sequence[str] | None = None) -> Any:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command: one sentence and exit code 2 on bad input, 1 on a failed notebook."""
+    given = join_pairs(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        return app(join_pairs(sys.argv[1:] if arguments is None else arguments))
+        sys.exit(app(given, prog_name="paradox", standalone_mode=False) or 0)
     except (ValueError, OSError) as error:
         typer.echo(f"paradox: {one_line(error)}", err=True)
         sys.exit(2)
     except RuntimeError as error:
         typer.echo(f"paradox: {one_line(error)}", err=True)
         sys.exit(1)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # of the library that reads the arguments
+            raise
+        typer.echo(f"paradox: {one_line(usage(error))}", err=True)
+        sys.exit(2)
+
+
+def usage(error: Any) -> ValueError:
+    """Return what is wrong with the command's arguments, and where to read how it is called."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "paradox"
+    what = " ".join(error.format_message().split()).rstrip(".")
+    return ValueError(f"{what}: see {command} --help")
 
 
 def one_line(error: Exception) -> str:

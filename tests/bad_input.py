@@ -1,8 +1,16 @@
-"""What may be wrong with input: hypothesis strategies of values, study files and weight files."""
+"""What may be wrong with input: hypothesis strategies of values, study files and weight files.
+
+``python tests/bad_input.py 1000`` tries so many inputs of each kind and prints how they were
+answered.
+"""
 
 import io
+import os
+import subprocess
+import sys
 from contextlib import suppress
 from datetime import date
+from pathlib import Path
 
 import torch
 import yaml
@@ -198,3 +206,10 @@ def weight_files(draw):
     content = spoilt(draw, written, 3)
     unread = {"float8"} if writer == "torch before 1.6" else set()  # torch itself cannot
     return content, content == written and changed <= SOUND - unread
+
+
+if __name__ == "__main__":
+    environment = {**os.environ, "BAD_INPUTS": sys.argv[1] if len(sys.argv) > 1 else "100"}
+    test = str(Path(__file__).with_name("test_bad_input.py"))
+    again = [sys.executable, "-m", "pytest", "-x", "--capture=no", test]
+    sys.exit(subprocess.run(again, env=environment, check=False).returncode)

@@ -21,6 +21,26 @@ def call(capsys):
     return run
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["fly"], "No such command 'fly': see paradox --help"),
+        (["compare", "a"], "Missing argument 'b': see paradox compare --help"),
+        (["verify", "demo", "b"], "Got unexpected extra argument(s) (b): see paradox verify"),
+        (["run", "demo", "--fast"], "No such option: --fast: see paradox run --help"),
+        (["run", "-p"], "Option '-p' requires an argument: see paradox"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence_and_exit_code_2(call, arguments, text):
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "") and err.startswith(f"paradox: {text}") and err.count("\n") == 1
+
+
+def test_without_arguments_the_command_shows_its_help(call):
+    code, out, _ = call()
+    assert code == 0 and "verify" in out
+
+
 def test_list_names_every_study(call, home):
     code, out, _ = call("list")
     assert code == 0 and len(out.splitlines()) == len(names())

@@ -7,6 +7,7 @@ its key: results that carry the same key were made by the same settings.
 """
 
 import json
+from collections.abc import Callable, Collection, Hashable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -18,6 +19,10 @@ from paradoxlib import keep, paths
 from paradoxlib.images import distortions
 from paradoxlib.studies import settings
 
+# Limits on a study's file, which keep a few lines from filling the memory.
+LARGEST_FILE = 200_000  # characters
+LARGEST_STUDY = 5_000_000  # characters and values, with aliases and defaults written out
+MOST_ANCESTORS = 100
 NetworkName = Annotated[str, Field(pattern=r"^[A-Za-z][\w \[\]&-]*$")]
 
 
@@ -47,6 +52,9 @@ class Study(settings.Strict):
                 line.append(parent)
                 if parent in line[:-1]:
                     raise ValueError(f"networks.{name}.parent: {' -> '.join(line)} is a cycle")
+                if len(line) > MOST_ANCESTORS + 1:
+                    much = f"it has more ancestors than {MOST_ANCESTORS}"
+                    raise ValueError(f"networks.{name}.parent: {much}")
                 network = self.networks[parent]
         return self
 
@@ -59,10 +67,10 @@ class Study(settings.Strict):
     def generations(self) -> list[list[str]]:
         """[founders, their children, the children's children ...], each in the file's order."""
         generations: list[list[str]] = []
-        last: list[str | None] = [None]
+        last: set[str | None] = {None}
         while children := [name for name, parent in self.parents.items() if parent in last]:
             generations.append(children)
-            last = [*children]
+            last = {*children}
         return generations
 
     @cached_property
@@ -151,7 +159,9 @@ def load(name_or_path: str | Path) -> Study:
     if not path.is_file():
         raise FileNotFoundError(f"there is no study file {path}")
     try:
-        study = Study.model_validate_json(json.dumps(complete(read_yaml(path)), default=str))
+        content = complete(read_yaml(path))
+        require_modest(content, parts_of_value)
+        study = Study.model_validate_json(json.dumps(content, default=str))
         if study.name in names() and path.resolve() != paths.STUDIES / f"{study.name}.yaml":
             taken = "is a study of the package, whose results this one would overwrite"
             raise ValueError(f"name: {study.name} {taken}")
@@ -171,6 +181,8 @@ def load(name_or_path: str | Path) -> Study:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the content of a study's file, its parts of the right types."""
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        raise ValueError(f"it has {size:,} bytes: a study has at most {LARGEST_FILE:,}")
     content = yaml.load(path.read_text(), UniqueKeys)
     if not isinstance(content, dict):
         raise ValueError("a study is a mapping of settings")
@@ -178,7 +190,46 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content[part] = content.get(part) or {}
         if not isinstance(content[part], kind):
             raise ValueError(f"{part}: a mapping of settings is needed")
+    for part in ("defaults", "fine_tuning"):
+        check_names(part, content[part])
     return content
+
+
+def check_names(where: str, given: dict) -> None:
+    """Raise ValueError for a setting that no network has."""
+    known = settings.Network.model_fields
+    if unknown := [name for name in given if name not in known]:
+        problem = "there is no such setting of networks"
+        raise ValueError(f"{where}.{unknown[0]}: {problem}: choose of {', '.join(known)}")
+
+
+def require_modest(whole: Any, parts: Callable[[Any], Collection]) -> None:
+    """Raise ValueError for what is too large once everything is written out where it is named.
+
+    `parts` returns the parts of a part, or the characters of a text.
+    """
+    waiting, room = [whole], LARGEST_STUDY
+    while waiting and room > 0:
+        inner = parts(waiting.pop())
+        room -= 1 + len(inner)
+        waiting += [] if isinstance(inner, str | bytes) else inner
+    if waiting:
+        many = f"more than {LARGEST_STUDY:,} characters and values"
+        raise ValueError(f"with all aliases and defaults written out it has {many}")
+
+
+def parts_of_value(value: Any) -> Collection:
+    """Return the parts of a value that was read from YAML."""
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, str | bytes | list | tuple | set) else ()
+
+
+def parts_of_node(node: yaml.Node) -> Collection:
+    """Return the parts of a node of YAML, whose aliases are the same node again."""
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value
 
 
 def complete(content: dict[str, Any]) -> dict[str, Any]:
@@ -204,10 +255,11 @@ def merge(networks: dict, defaults: dict, fine_tuning: dict) -> dict[str, dict]:
 
     def settle(name: str, below: tuple[str, ...] = ()) -> None:
         own = networks[name]
-        if not isinstance(own, dict):
-            raise ValueError(f"networks.{name}: a network is a mapping of settings")
         if name in merged:
             return
+        if not isinstance(own, dict):
+            raise ValueError(f"networks.{name}: a network is a mapping of settings")
+        check_names(f"networks.{name}", own)
         parent, start = own.get("parent"), defaults
         if not isinstance(parent, str | None):
             raise ValueError(f"networks.{name}.parent: the name of a network is needed")
@@ -226,11 +278,17 @@ def merge(networks: dict, defaults: dict, fine_tuning: dict) -> dict[str, dict]:
 
 
 class UniqueKeys(yaml.SafeLoader):
-    """YAML's safe loader, but a key that stands twice is an error."""
+    """YAML's safe loader, but a key that stands twice is an error, and so is a bomb of aliases."""
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        require_modest(node, parts_of_node)
+        return super().construct_document(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        seen = [self.construct_object(key, deep=True) for key in own]
-        if twice := [key for key in seen if seen.count(key) > 1]:
-            raise ValueError(f"{twice[0]!r} stands twice (line {node.start_mark.line + 1} on)")
+        seen = set()
+        for key in (self.construct_object(key, deep=True) for key in own):
+            if isinstance(key, Hashable) and key in seen:
+                raise ValueError(f"{key!r} stands twice (line {node.start_mark.line + 1} on)")
+            seen |= {key} if isinstance(key, Hashable) else set()
         return super().construct_mapping(node, deep)

@@ -123,7 +123,7 @@ def test_keys_change_with_what_a_network_depends_on_and_nothing_else(tmp_path):
         (
             "C: {seed: 3}",
             "C: {seed: 3, colour: red}",
-            r"tiny.yaml: networks.C.colour: Extra inputs",
+            r"tiny.yaml: networks.C.colour: there is no such setting",
         ),
         (
             "C: {seed: 3}",
@@ -183,6 +183,32 @@ def test_bad_files_are_refused(tmp_path, old, new, text):
     with pytest.raises(ValueError, match=text) as caught:
         load(tiny_file(tmp_path, TINY.replace(old, new, 1)))
     assert "tiny.yaml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+ALIASES = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 8))
+MERGES = "".join(f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 1}'] * 9)}]}}\n" for i in range(1, 8))
+CHAIN = "".join(f"  D{i}: {{parent: {f'D{i - 1}' if i else 'C'}}}\n" for i in range(101))
+COPIES = TINY.replace("schedule: cosine", f"schedule: {'c' * 9999}")
+WRITTEN_OUT = "with all aliases and defaults written out it has more than 5,000,000"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (f"{TINY}a0: &a0 [x, x, x]\n{ALIASES}", WRITTEN_OUT),
+        (f"{TINY}m0: &m0 {{x: 1, y: 2}}\n{MERGES}", WRITTEN_OUT),
+        (f"{TINY}a: &a [*a, *a]\n", WRITTEN_OUT),
+        (COPIES + "".join(f"  D{i}: {{seed: 1}}\n" for i in range(600)), WRITTEN_OUT),
+        (f"{TINY}a: {'[' * 90_000}", "it is nested too deeply for a study"),
+        (TINY + CHAIN, "networks.D100.parent: it has more ancestors than 100"),
+        (f"{TINY}# {'x' * 200_000}", "it has 200,... bytes: a study has at most 200,000"),
+        (TINY.replace("epochs: 1", "epoch: 1"), "fine_tuning.epoch: there is no such setting"),
+    ],
+)
+def test_a_short_file_cannot_fill_the_memory(tmp_path, content, text):
+    with pytest.raises(ValueError, match=f"tiny.yaml: {text}") as caught:
+        load(tiny_file(tmp_path, content))
+    assert "\n" not in str(caught.value)
 
 
 def test_unknown_studies_and_networks_are_refused(tmp_path):
