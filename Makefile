@@ -15,8 +15,8 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest tests
-	$(BIN)/pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
+	$(BIN)/pytest --durations=10 tests
+	$(BIN)/pytest --durations=5 --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
 lab: .venv/installed
 	$(BIN)/jupyter lab notebooks

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 from joblib import cpu_count
@@ -53,13 +54,22 @@ def thread_pool(device: torch.device | str = "cpu") -> Iterator[ThreadPoolExecut
 
 
 def hardware() -> dict:
-    """Return what this machine is: kind of processor, system, cores, accelerator."""
+    """Return what this machine is: its processor, system, cores, accelerator."""
     return {
+        "processor": processor(),
         "machine": platform.machine(),
         "system": platform.system(),
         "cores": cpu_count(),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
+
+
+def processor() -> str:
+    """Return the name of this machine's processor; only Linux has a file that says it in full."""
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text().splitlines() if listing.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
 
 
 def versions() -> dict:

@@ -44,6 +44,13 @@ def test_the_order_of_title_imports_parameters(cells):
     ].count("#") == len(body)
 
 
+def test_run_times_are_read_from_provenance_and_not_typed(request, cells):
+    number = request.node.callspec.id[:2]
+    assert f'print(results.run_time(session, "{number}"))' in code(cells)[2]["source"]
+    typed = cells[0]["source"].partition("Run time: ")[2].partition("\n")[0]
+    assert not re.search(r"minute|hour|\d+ s", typed)
+
+
 def test_cells_are_short_and_define_nothing(cells):
     for cell in code(cells):
         assert cell["source"].count("\n") < 20

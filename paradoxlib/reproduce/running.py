@@ -183,9 +183,8 @@ def check_data(study: Study, images: Splits) -> None:
 def seconds_known(study: Study) -> dict[str, float]:
     """Return {notebook: seconds that it took when it ran last}, as provenance.json says."""
     try:
-        facts = json.loads(paths.provenance_file(study.name).read_text())
-        return facts.get("last_run_seconds", {})
-    except (FileNotFoundError, ValueError):
+        return tables.read_provenance(study).get("last_run_seconds", {})
+    except ValueError:  # the file is damaged
         return {}
 
 

@@ -44,5 +44,5 @@ from paradoxlib.results.part_tables import (
     identical_pairs,
     statistics_by_layer,
 )
-from paradoxlib.results.tables import TABLES, meanings, publish, save_figure
+from paradoxlib.results.tables import TABLES, meanings, publish, run_time, save_figure
 from paradoxlib.results.unit_tables import example_units, unit_information, unit_matches

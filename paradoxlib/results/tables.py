@@ -232,9 +232,30 @@ def same_numbers(path: Path, text: str, key: str) -> bool:
     return True
 
 
-def write_provenance(study: Study, facts: dict) -> None:
-    """Merge facts on how a study's results came to be into figures/<study>/provenance.json."""
+def read_provenance(study: Study) -> dict:
+    """Return how a study's results came to be: figures/<study>/provenance.json, {} without one."""
     path = paths.provenance_file(study.name)
-    known = json.loads(path.read_text()) if path.is_file() else {}
-    with keep.atomic(path) as temporary:
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def write_provenance(study: Study, facts: dict) -> None:
+    """Merge facts on how a study's results came to be into its provenance.json."""
+    known = read_provenance(study)
+    with keep.atomic(paths.provenance_file(study.name)) as temporary:
         temporary.write_text(json.dumps(known | facts, indent=1, sort_keys=True) + "\n")
+
+
+def run_time(session: Session, number: str) -> str:
+    """Return a line on how long a notebook took, and where, when it was run last for a study.
+
+    `number` is the notebook's, as ``"03"``; the line is "run time: not recorded" where
+    provenance.json does not know.
+    """
+    facts = read_provenance(session.study)
+    for name, seconds in facts.get("last_run_seconds", {}).items():
+        if name.startswith(number):
+            place = facts["hardware"]
+            machine = place["accelerator"] or place.get("processor") or place["machine"]
+            length = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+            return f"run time: {length} with {place['cores']} cores, {machine}"
+    return "run time: not recorded"

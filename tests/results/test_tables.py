@@ -173,3 +173,14 @@ def test_provenance_is_merged(tiny):
     tables.write_provenance(tiny.study, {"hardware": {"cores": 2}})
     text = paths.provenance_file("tiny").read_text()
     assert '"torch"' in text and '"cores"' in text
+
+
+def test_a_notebooks_run_time_comes_from_provenance(tiny):
+    assert tables.run_time(tiny, "03") == "run time: not recorded"
+    place = {"accelerator": None, "cores": 2, "machine": "x86_64"}
+    times = {"03_evaluate": 41.2, "04_measure": 2524.7}
+    tables.write_provenance(tiny.study, {"hardware": place, "last_run_seconds": times})
+    assert tables.run_time(tiny, "03") == "run time: 41 s with 2 cores, x86_64"
+    tables.write_provenance(tiny.study, {"hardware": place | {"processor": "AMD EPYC"}})
+    assert tables.run_time(tiny, "04") == "run time: 42 min with 2 cores, AMD EPYC"
+    assert tables.run_time(tiny, "05") == "run time: not recorded"
