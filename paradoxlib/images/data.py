@@ -1,6 +1,7 @@
 """Named data sets: where they come from."""
 
 import hashlib
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def must_download(name: str, root: str | Path | None = None) -> bool:
     return name == "cifar10" and not any(place.is_dir() for place in places)
 
 
+@cache
 def load_digits(split: str) -> datasets.Images:
     """Return scikit-learn's 1,797 scanned digits: 1,297 for training and 500 for testing.
 

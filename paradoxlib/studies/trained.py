@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
+import torch
 
 from paradoxlib import keep, paths
 from paradoxlib.networks import models, resnets
@@ -36,10 +37,11 @@ def network_from(
     study: Study, state: models.State, mean: Sequence[float], std: Sequence[float]
 ) -> resnets.ResNet:
     """Return a network of the study's architecture with the given state, in evaluation mode."""
-    model = models.build(study.model.architecture, len(state["fc.bias"]), study.model.small_images)
+    kind, classes = study.model, len(state["fc.bias"])
+    model = models.empty(kind.architecture, classes, kind.small_images)
     models.load_state(model, state)
     model.standardise(mean, std)
-    return model.eval()
+    return model.to(memory_format=torch.channels_last).eval()
 
 
 def load_states(study: Study, names: Iterable[str] | None = None) -> dict[str, models.State]:
