@@ -205,6 +205,7 @@ def save_figure(session: Session, figure: Figure, name: str, content: pd.DataFra
     Where the session shows committed results, a figure of the same numbers (to `ROUNDING`, which is
     what machines differ by) is left alone.
     """
+    lay_out_once(figure)
     csv, *pictures = (
         paths.published_file(session.study.name, f"{name}.{kind}") for kind in ("csv", "png", "svg")
     )
@@ -217,6 +218,14 @@ def save_figure(session: Session, figure: Figure, name: str, content: pd.DataFra
         with keep.atomic(path) as temporary:
             figure.savefig(temporary, metadata=undated)
     keep.write_table(csv, content, key)  # last: where it is there, so are the pictures
+
+
+def lay_out_once(figure: Figure) -> None:
+    """Lay out a finished figure; else each of six drawings, to files and the page, would do so."""
+    engine = figure.get_layout_engine()
+    if figure.axes and engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def same_numbers(path: Path, text: str, key: str) -> bool:
