@@ -41,11 +41,12 @@ def one_thread(device: torch.device | str = "cpu") -> Iterator[None]:
 def thread_pool(device: torch.device | str = "cpu") -> Iterator[ThreadPoolExecutor]:
     """Yield a pool of threads, each of which computes alone.
 
-    On the CPU there are as many as torch may use: this beats one task on all cores.
+    On the CPU there are as many as torch may use: this beats one task on all cores. Elsewhere it is
+    one thread, to which all cores are left.
     """
     before = torch.get_num_threads()
-    room = min(before, cpu_count()) if torch.device(device).type == "cpu" else 1
-    workers = ThreadPoolExecutor(room, initializer=torch.set_num_threads, initargs=(1,))
+    room, own = (min(before, cpu_count()), 1) if torch.device(device).type == "cpu" else (1, before)
+    workers = ThreadPoolExecutor(room, initializer=torch.set_num_threads, initargs=(own,))
     with threadpool_limits(1, "blas"), workers as pool:
         try:
             yield pool

@@ -6,14 +6,22 @@ and ``size``.
 """
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.nn import functional as F
 
-from paradoxlib import seeds
+from paradoxlib import devices, seeds
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # indices, pixels, labels
+AHEAD = 2  # batches that are decoded while one is in use
+ORIENTATION, TURNED = 0x0112, 5  # the EXIF tag; from this value on width and height are swapped
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Images:
 
 
 @dataclass(frozen=True)
-class ImageFiles(Dataset):
+class ImageFiles:
     """A data set in files, decoded when asked for, as squares of ``size`` pixels (see `decode`)."""
 
     files: tuple[str, ...]
@@ -69,36 +77,57 @@ class ImageFiles(Dataset):
         listing = "".join(f"{Path(file).name} {Path(file).stat().st_size}\n" for file in self.files)
         return hashlib.sha256(listing.encode()).hexdigest()
 
-    def __getitem__(self, item: tuple[int, int | None]) -> tuple[int, torch.Tensor]:
-        """Decode one image, given its index and the seed of a random crop (None: the central)."""
-        index, seed = item
-        source = None if seed is None else seeds.generator(seed, "crop", index)
-        return index, decode(self.files[index], self.size, source)
-
 
 def decode(file: str | Path, size: int, source: torch.Generator | None = None) -> torch.Tensor:
-    """Return one image file as RGB, uint8 (3, size, size).
+    """Return one image file as RGB, uint8 (3, size, size), turned as its EXIF says.
 
     Without a generator the short side is resized to `size` and the central square is cropped, as in
     the paper's evaluation; an image that has the size already stays as it is. With a generator the
     short side is resized to 8/7 of `size` (256 for 224) and the crop is random.
     """
-    from PIL import Image
-    from torchvision.transforms import functional as T
-
+    short = size if source is None else round(size * 8 / 7)
     try:
-        with Image.open(file) as opened:
-            image = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
+        (height, width), pixels = read_pixels(file, short)
+    except (OSError, SyntaxError, ValueError, RuntimeError) as error:
         raise ValueError(f"{file} cannot be read as an image: {error}") from None
-    if source is not None:
-        image = T.resize(image, round(size * 8 / 7))
-        places = (length - size + 1 for length in image.size)
-        left, top = (int(count * torch.rand((), generator=source)) for count in places)
-        image = T.crop(image, top, left, size, size)
-    elif image.size != (size, size):
-        image = T.center_crop(T.resize(image, size), [size, size])
-    return T.pil_to_tensor(image)
+    if source is None and (height, width) == (size, size):
+        return pixels
+    least = min(height, width)
+    height, width = short * height // least, short * width // least
+    if source is None:
+        top, left = round((height - size) / 2), round((width - size) / 2)
+    else:
+        left, top = (
+            int((length - size + 1) * torch.rand((), generator=source))
+            for length in (width, height)
+        )
+    if pixels.shape[1:] != (height, width):
+        pixels = F.interpolate(pixels[None], (height, width), mode="bilinear", antialias=True)[0]
+    return pixels[:, top : top + size, left : left + size]
+
+
+def read_pixels(file: str | Path, short: int) -> tuple[tuple[int, int], torch.Tensor]:
+    """Return ((height, width) of an image file, RGB pixels uint8 (3, h, w)).
+
+    A JPEG file whose short side is at least twice `short` is decoded at a half, a quarter or an
+    eighth of its size, not below `short`.
+    """
+    from PIL import Image, ImageOps
+    from torchvision import io
+
+    with Image.open(file) as opened:
+        shape = opened.height, opened.width
+        if opened.getexif().get(ORIENTATION, 1) >= TURNED:
+            shape = shape[::-1]
+        large = min(shape) >= 2 * short
+        if opened.format == "JPEG" and opened.mode in ("L", "RGB") and not large:
+            data, mode = io.read_file(str(file)), io.ImageReadMode.RGB
+            return shape, io.decode_jpeg(data, mode, apply_exif_orientation=True)
+        opened.draft(None, (short, short))
+        image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I"):  # 16 bits a pixel
+            image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+        return shape, torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
 
 
 def batches(
@@ -107,19 +136,45 @@ def batches(
     batch_size: int,
     seed: object = None,
     device: torch.device | str = "cpu",
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+) -> Iterator[Batch]:
     """Yield (indices, pixels uint8 (b, 3, h, w), labels (b,)) on the device, in a given order.
 
-    A `seed` makes the crops of streamed images random; images in memory are never cropped.
+    A `seed` makes the crops of streamed images random; images in memory are never cropped. Streamed
+    images are decoded by as many threads as torch may use, `AHEAD` batches ahead.
     """
     if isinstance(images, Images):
         for index in order.split(batch_size):
             yield index, images.pixels[index].to(device), images.labels[index].to(device)
         return
-    items = [[(i, seed) for i in part.tolist()] for part in order.split(batch_size)]
-    workers = 0 if len(order) <= batch_size else torch.get_num_threads()
-    for index, pixels in DataLoader(images, batch_sampler=items, num_workers=workers):
-        yield index, pixels.to(device, non_blocking=True), images.labels[index].to(device)
+    pinned = torch.device(device).type == "cuda"  # such memory is copied while the device computes
+    with devices.thread_pool() as pool:
+        begun = (begin(images, index, seed, pinned, pool) for index in order.split(batch_size))
+        coming = deque(islice(begun, AHEAD))
+        try:
+            while coming:
+                (index, pixels, labels), jobs = coming.popleft()
+                coming.extend(islice(begun, 1))
+                for decoded in jobs:
+                    decoded.result()
+                pixels = pixels.to(device, non_blocking=pinned)
+                yield index, pixels, labels.to(device, non_blocking=pinned)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def begin(
+    images: ImageFiles, index: torch.Tensor, seed: object, pinned: bool, pool: Executor
+) -> tuple[Batch, list[Future]]:
+    """Return a batch, in pinned memory or not, and the jobs of a pool that decode its images."""
+    shape, labels = (len(index), 3, images.size, images.size), images.labels[index]
+    pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=pinned)
+
+    def fill(place: torch.Tensor, i: int) -> None:
+        source = None if seed is None else seeds.generator(seed, "crop", i)
+        place.copy_(decode(images.files[i], images.size, source))
+
+    jobs = [pool.submit(fill, *task) for task in zip(pixels, index.tolist(), strict=True)]
+    return (index, pixels, labels.pin_memory() if pinned else labels), jobs
 
 
 def channel_statistics(

@@ -6,9 +6,10 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import save_file
 from torchvision.datasets import CIFAR10
+from torchvision.transforms import functional as T
 
 from paradoxlib.images import data, datasets
 
@@ -143,6 +144,33 @@ def test_every_kind_of_image_becomes_rgb(tmp_path):
     images = data.load(f"folder:{folder}", "train", size=72)
     (_, pixels, _), *_ = datasets.batches(images, torch.arange(len(images)), len(images))
     assert pixels.shape == (6, 3, 72, 72)
+
+
+def plain(file, size):
+    """Return the central square of an image file, decoded whole."""
+    whole = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
+    return T.pil_to_tensor(T.center_crop(T.resize(whole, size), [size, size])).int()
+
+
+@pytest.mark.parametrize(
+    ("shape", "turn", "off"),
+    [((150, 130), 1, 0.01), ((150, 130), 6, 0.01), ((130, 101), 3, 0.01), ((330, 310), 8, 3)],
+)
+def test_pictures_are_turned_as_exif_says_and_large_ones_decoded_at_a_part_of_their_size(
+    tmp_path, shape, turn, off
+):
+    smooth = np.random.default_rng(0).integers(0, 256, (7, 6, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[datasets.ORIENTATION] = turn
+    Image.fromarray(smooth).resize(shape).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    difference = datasets.decode(tmp_path / "a.jpg", 72).int() - plain(tmp_path / "a.jpg", 72)
+    assert difference.abs().float().mean() <= off
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    values = np.linspace(0, 65535, 72 * 72).reshape(72, 72).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    assert (datasets.decode(tmp_path / "a.png", 72).numpy() == values // 257).all()
 
 
 def test_a_picture_cut_short_is_named(tmp_path):

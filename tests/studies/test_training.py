@@ -1,16 +1,17 @@
 """Training resumes to the same weights, and depends on the network's own settings alone."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import TINY, tiny_file
+from PIL import Image
 
 from paradoxlib import keep, paths, seeds
 from paradoxlib.images import augmentation
@@ -22,9 +23,9 @@ class Stop(Exception):
     """What stops a training in the tests."""
 
 
-def digests():
-    """Return {network: digest of its weights} of the tiny study."""
-    files = {name: paths.weights_file("tiny", name) for name in "ABC"}
+def digests(study="tiny"):
+    """Return {network: digest of its weights} of a study of the tiny networks."""
+    files = {name: paths.weights_file(study, name) for name in "ABC"}
     return {name: keep.digest(keep.read_tensors(path)[0]) for name, path in files.items()}
 
 
@@ -36,6 +37,25 @@ def reference(tmp_path_factory):
         patch.setattr(paths, "HOME", home)
         training.train_all(sessions.start(tiny_file(home), workers=1))
         return digests()
+
+
+@pytest.fixture
+def streamed(home, tmp_path):
+    """A study file of the tiny networks on large pictures in a folder."""
+    source = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for label in "ab":
+            folder = tmp_path / "pictures" / split / label
+            folder.mkdir(parents=True)
+            for i in range(3):
+                pixels = source.integers(0, 256, (90, 100, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{i}.jpg")
+    where = f"name: 'folder:{tmp_path / 'pictures'}', image_size: 72"
+    text = TINY.replace("name: digits, train_images: 48, test_images: 30", where)
+    text = text.replace("epochs: 2", "epochs: 1").replace("batch_size: 16", "batch_size: 2")
+    path = home / "streamed.yaml"
+    path.write_text(text.replace("name: tiny", "name: streamed"))
+    return path
 
 
 @pytest.mark.parametrize("stops", [(1,), (2, 5), (3, 4, 6, 7)])
@@ -97,21 +117,19 @@ def test_finished_networks_are_not_trained_again(tiny, reference, monkeypatch):
     assert digests() == reference
 
 
-def test_networks_side_by_side_give_the_same_weights(tmp_path, reference):
-    """In processes of their own, as `paradox run` trains on the CPU."""
+def test_networks_side_by_side_give_the_same_weights(home, streamed, reference):
+    """In processes of their own, as `paradox run` trains on the CPU; streamed images, too."""
+    training.train_all(sessions.start(streamed, workers=1))
+    alone = digests("streamed")
+    shutil.rmtree(home / "weights")
+    files = [str(tiny_file(home)), str(streamed)]
     code = (
         "from paradoxlib.studies import sessions, training\n"
-        f"training.train_all(sessions.start({str(tiny_file(tmp_path))!r}, workers=2))"
+        f"for file in {files}: training.train_all(sessions.start(file, workers=2))"
     )
-    subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PARADOX_HOME": str(tmp_path)},
-        check=True,
-        capture_output=True,
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "HOME", tmp_path)
-        assert digests() == reference
+    environment = {**os.environ, "PARADOX_HOME": str(home)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
+    assert digests() == reference and digests("streamed") == alone
 
 
 def test_other_settings_are_trained_anew(tiny, home, reference):
@@ -209,24 +227,3 @@ def test_augmentation_distorts_after_flip_zoom_and_shift(tiny, monkeypatch):
     augmentation.augment(batch, tiny.study.data, tiny.study.networks["B"], seeds.generator(1))
     augmentation.augment(batch, tiny.study.data, tiny.study.networks["A"], seeds.generator(1))
     assert calls == ["move", "distort", "move"]
-
-
-def test_streamed_images_can_be_trained_on(home, tmp_path):
-    from PIL import Image
-
-    source = np.random.default_rng(0)
-    for split in ("train", "val"):
-        for label in "ab":
-            folder = Path(tmp_path / "pictures" / split / label)
-            folder.mkdir(parents=True)
-            for i in range(3):
-                Image.fromarray(source.integers(0, 256, (90, 100, 3), dtype=np.uint8)).save(
-                    folder / f"{i}.jpg"
-                )
-    text = TINY.replace(
-        "name: digits", f"name: 'folder:{tmp_path / 'pictures'}', image_size: 72"
-    ).replace("train_images: 48, test_images: 30, ", "")
-    text = text.replace("epochs: 2", "epochs: 1").replace("batch_size: 16", "batch_size: 4")
-    session = sessions.start(tiny_file(home, text), workers=1)
-    training.train(session, "A")
-    assert trained.load_network(session.study, "A").fc.out_features == 2
