@@ -31,9 +31,10 @@ def example_images(session: Session) -> Kept:
     """A few images of the data set, for a reader who does not have the data."""
     images = {split: session.images(split) for split in ("train", "test")}
     test = images["test"]
-    classes = range(min(EXAMPLE_CLASSES, len(test.classes)))
-    chosen = [(test.labels == c).nonzero()[:EXAMPLES_OF_CLASS, 0] for c in classes]
-    order = {"train": torch.arange(TRAINING_EXAMPLES), "test": torch.cat(chosen)}
+    shown = test.labels.unique()[:EXAMPLE_CLASSES]  # in order; some classes may have no image
+    chosen = [(test.labels == c).nonzero()[:EXAMPLES_OF_CLASS, 0] for c in shown]
+    first = torch.arange(min(TRAINING_EXAMPLES, len(images["train"])))
+    order = {"train": first, "test": torch.cat(chosen)}
     made = {}
     for split, part in images.items():
         singles = list(datasets.batches(part, order[split], 1))

@@ -1,5 +1,7 @@
 """The tables of a study's behaviour hang together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +22,20 @@ def test_examples_are_kept_for_a_reader_without_the_data(tiny_trained, monkeypat
     monkeypatch.setattr(sessions.Session, "images", unneeded)
     again = results.examples(tiny_trained)
     assert all(torch.equal(first[split].pixels, again[split].pixels) for split in first)
+
+
+def test_examples_are_of_classes_that_have_images(tiny, monkeypatch):
+    images = sessions.Session.images
+
+    def few(session, split):
+        """The images without the first three classes; four to train on."""
+        part = images(session, split)
+        kept = (part.labels > 2).nonzero()[: 4 if split == "train" else None, 0]
+        return replace(part, pixels=part.pixels[kept], labels=part.labels[kept])
+
+    monkeypatch.setattr(sessions.Session, "images", few)
+    found = results.examples(tiny)
+    assert found["test"].labels.unique().tolist() == [3, 4, 5, 6, 7] and len(found["train"]) == 4
 
 
 def test_other_noise_moves_the_compatibility_a_little(tiny_trained, monkeypatch):
