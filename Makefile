@@ -2,6 +2,8 @@
 # make test                   style, types, unit tests, and every notebook as a test
 # make lab                    JupyterLab on the notebooks
 # make notebooks              run the notebooks in place, to store their outputs
+# make site                   the site: docs/, README and notebooks as pages in site/, offline
+# make test-site              the site's tests: every link and anchor, each figure's source
 # Each sets up .venv by itself where it is missing.
 
 PYTHON ?= python3
@@ -24,10 +26,20 @@ lab: .venv/installed
 notebooks: .venv/installed
 	$(BIN)/paradox store
 
+site: .venv/site
+	$(BIN)/sphinx-build -W --keep-going -q -c docs . site
+
+test-site: .venv/site
+	$(BIN)/pytest tests/test_site.py
+
+.venv/site: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[site]'
+	touch $@
+
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
-.PHONY: figures test lab notebooks
+.PHONY: figures test lab notebooks site test-site

@@ -1,0 +1,1 @@
+"""What networks do: predictions, accuracies, compatibility, kinds of pair."""

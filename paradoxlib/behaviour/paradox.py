@@ -117,7 +117,7 @@ def pair_compatibilities(
 
 
 def difference(compatibility: Any, similarity: Any) -> Any:
-    """Return |compatibility| - similarity, of numbers, arrays or tables.
+    """Return `|compatibility| - similarity`, of numbers, arrays or tables.
 
     It is -1 for networks alike in kernels alone, 1 for networks alike in behaviour alone. The
     paper's text leaves out the absolute value; its matrices have it (notebook 05).

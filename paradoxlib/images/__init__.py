@@ -1,0 +1,1 @@
+"""What networks see: data sets, distortions, augmentation."""

@@ -1,0 +1,1 @@
+"""What networks are: architectures, weights, activations, transplants of parts."""

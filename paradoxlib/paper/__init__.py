@@ -1,0 +1,1 @@
+"""What the paper says: printed matrices, statements and their verdicts."""

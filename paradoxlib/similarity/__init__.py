@@ -1,0 +1,1 @@
+"""How alike two networks are: kernels, units, CKA, other measures."""

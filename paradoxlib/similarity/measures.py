@@ -45,7 +45,7 @@ def cosine(a: models.State, b: models.State) -> float:
 
 
 def closeness(a: models.State, b: models.State) -> float:
-    """Return minus the mean over layers of |a - b| / sqrt(|a| |b|), kernels index to index.
+    """Return minus the mean over layers of `|a - b| / sqrt(|a| |b|)`, kernel by kernel.
 
     0 for the same weights, -1.41 on average for strangers.
     """

@@ -1,0 +1,1 @@
+"""The settings of a study (`*.yaml`), where it runs, training and evaluation."""
