@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag
 
 import pytest
+import yaml
 
 from paradoxlib import paths
 
@@ -105,6 +106,16 @@ def test_every_committed_figure_is_made_by_a_cell():
     assert len(set(numbers)) == len(numbers)
     with pytest.raises(LookupError, match="no notebook makes figures/cifar10-20/nothing.png"):
         figure_sources.find_source(SOURCES, "cifar10-20", "nothing")
+
+
+def test_the_manifest_for_an_independent_check_lists_every_figure_with_its_cell():
+    manifest = yaml.safe_load((TOP / "codecheck.yml").read_text())["manifest"]
+    listed = {TOP / entry["file"]: entry["comment"] for entry in manifest}
+    assert all(path.is_file() for path in listed)
+    for path in FIGURES:
+        source = figure_sources.find_source(SOURCES, path.parent.name, path.stem)
+        where = f"notebook {source.notebook[:2]}, {source.label.replace('-', ' ')}"
+        assert listed.get(path) == f"figure {source.number}: {where}"
 
 
 def test_a_figure_s_cell_is_the_one_that_saves_it():

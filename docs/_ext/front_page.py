@@ -1,4 +1,4 @@
-"""The README is the front page: its menu is added here, so that it stays plain on GitHub."""
+"""What only the site has: the menu, the list of references. The pages stay plain on GitHub."""
 
 import shutil
 from pathlib import Path
@@ -16,6 +16,12 @@ def add_menu(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] += "\n".join(["\n\n```{toctree}", *lines, "", *there, "```"])
 
 
+def add_references(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Append the entries of references.bib to the reading list."""
+    if docname == "docs/literature":
+        source[0] += "\n\n## References\n\n```{bibliography}\n:all:\n```\n"
+
+
 def add_index(app: Sphinx, error: Exception | None) -> None:
     """Give the front page the name that a server looks for, too; remove what myst-nb leaves."""
     if not error and app.builder.format == "html":
@@ -25,8 +31,9 @@ def add_index(app: Sphinx, error: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register both."""
+    """Register them."""
     app.add_config_value("menu", {}, "env", dict)
     app.connect("source-read", add_menu)
+    app.connect("source-read", add_references)
     app.connect("build-finished", add_index)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
