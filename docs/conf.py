@@ -27,6 +27,7 @@ extensions = [
     "figure_sources",
     "notebook_heads",
     "front_page",
+    "explorer_page",
 ]
 root_doc = "README"
 include_patterns = ["*.md", "docs/**", "notebooks/*.ipynb", "benchmarks/README.md"]

@@ -152,11 +152,14 @@ def add_to_notebook(env: BuildEnvironment, document: nodes.document, known: list
 
 
 def add_to_page(env: BuildEnvironment, document: nodes.document, known: list[Source]) -> None:
-    """Put a line under each figure of a page that is shown from figures/."""
+    """Put a line under each figure that a page shows from figures/, and under its legend."""
     for image in list(document.findall(nodes.image)):
         folder, study, name = ("", "", *Path(image["uri"]).parts)[-3:]
         if folder == "figures":
             stem, line = Path(name).stem, image.parent
+            legend = line.next_node(descend=False, siblings=True)
+            if legend and [type(child) for child in legend.children] == [nodes.emphasis]:
+                line = legend
             at = line.parent.index(line) + 1
             line.parent.insert(at, caption(env, find_source(known, study, stem), study, stem))
 

@@ -1,35 +1,25 @@
 """In each notebook's head: how long it ran, and ways to have it: download, Colab, Binder."""
 
-import json
 from pathlib import Path
 
 from docutils import nodes
 from repository_files import link
 from sphinx.application import Sphinx
 
+from paradoxlib import results
+from paradoxlib.studies import sessions
+
 STUDY = "cifar10-20"  # whose outputs the notebooks hold
 COLAB = "!git clone --depth 1 {address} paradox\n%cd paradox\n%pip install -q ."
 
 
-def duration(seconds: float) -> str:
-    """Return a time as people say it: 8 seconds, 42 minutes."""
-    return f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"
-
-
-def provenance(root: Path) -> dict:
-    """Return how the results came to be that the notebooks show."""
-    return json.loads((root / "figures" / STUDY / "provenance.json").read_text())
-
-
 def head(app: Sphinx, notebook: str) -> nodes.container:
     """Return the head's lines."""
-    facts, address = provenance(Path(app.srcdir)), app.config.address
-    line = nodes.paragraph()
-    if seconds := facts["last_run_seconds"].get(notebook):
-        line += nodes.Text(f"Last computed in {duration(seconds)} on {facts['hardware']['cores']} ")
-        line += nodes.Text("CPU cores (")
-        line += link(app.env, f"figures/{STUDY}/provenance.json", "provenance")
-        line += nodes.Text("), reads in seconds · ")
+    address, line = app.config.address, nodes.paragraph()
+    time = results.run_time(sessions.start(STUDY), notebook[:2]).capitalize()
+    line += nodes.Text(f"{time} (")
+    line += link(app.env, f"figures/{STUDY}/provenance.json", "provenance")
+    line += nodes.Text("); it shows its results within seconds · ")
     line += link(app.env, f"notebooks/{notebook}.ipynb", "Download")
     content = nodes.container("", line, classes=["notebook-head"])
     if address:
