@@ -106,13 +106,14 @@ def store(
 
 @app.command("verify")
 def verify_results(study: str, data_root: DataRoot = "") -> None:
-    """Recompute a sample of a study's committed results and compare.
+    """Recompute a sample of a study's committed results and compare; report on all claims.
 
     From its weights, and from its images where they are at hand.
     """
-    from paradoxlib import verify
+    from paradoxlib.verify import checks, reporting
 
-    table = verify.verify(start(study, data_root))
+    session = start(study, data_root)
+    table, found = checks.verify(session), reporting.report(session.study)
     for row in table.itertuples():
         if row.agrees is None:
             typer.echo(f"{row.result:12} not checked: {row.note}")
@@ -120,8 +121,18 @@ def verify_results(study: str, data_root: DataRoot = "") -> None:
         verdict = "agrees" if row.agrees else "DIFFERS"
         off = f"off by {row.difference:.2g} at most (tolerated: {row.tolerance:g})"
         typer.echo(f"{row.result:12} {verdict}: {row.checked} checked, {off}; {row.note}")
-    if any(agrees is not None and not agrees for agrees in table["agrees"]):
+    typer.echo("\n".join(["", *found.lines]))
+    if found.differing or any(agrees is not None and not agrees for agrees in table["agrees"]):
         raise RuntimeError(f"the results of {study} do not come out again")
+
+
+@app.command("publish")
+def publish_results(study: str) -> None:
+    """Write what is expected of a study from its results, and the hashes of its files."""
+    from paradoxlib.verify import publishing
+
+    for path in publishing.publish_study(load(study)):
+        typer.echo(path.relative_to(paths.HOME) if path.is_relative_to(paths.HOME) else path)
 
 
 @app.command()

@@ -65,6 +65,11 @@ def provenance_file(study: str) -> Path:
     return published_file(study, "provenance.json")
 
 
+def expected_file(study: str) -> Path:
+    """Return the file with what a study's claims and headline numbers are expected to be."""
+    return STUDIES / "expected" / f"{study}.csv"
+
+
 def manifest_file(study: str) -> Path:
     """Return the file with the hashes of all that the repository holds of a study."""
     return published_file(study, "manifest.sha256")

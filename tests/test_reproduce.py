@@ -63,6 +63,7 @@ def test_runs_in_order_the_summary_last_then_skips_what_is_done(run):
     report = run()
     assert report.index("01_first: running") < report.index("00_last: running")
     assert "00_last.csv" in report and "all notebooks:" in report
+    assert report.endswith("there are no expected values to compare its results with.")
     assert run().count("done before") == 2
     (paths.figures_folder("tiny") / "01_first.csv").unlink()
     assert "01_first: running" in run()

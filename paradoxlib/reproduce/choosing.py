@@ -57,16 +57,18 @@ def check_parameters(notebook: Path, parameters: Mapping[str, object]) -> None:
 
 
 def package_text() -> list[str]:
-    """Return the text of the package's own files, its studies left out."""
-    files = sorted(path for path in paths.PACKAGE.rglob("*") if path.suffix != ".yaml")
-    return [path.read_text() for path in files if path.suffix in (".py", ".csv", ".mplstyle")]
+    """Return the text of the package's own files, studies and what is expected of them left out."""
+    kinds, aside = (".py", ".csv", ".mplstyle"), paths.expected_file("").parent
+    files = sorted(path for path in paths.PACKAGE.rglob("*") if path.suffix in kinds)
+    return [path.read_text() for path in files if path.parent != aside]
 
 
 def notebook_key(notebook: Path, study: Study, parameters: Mapping[str, object]) -> str:
     """Return the key of an executed notebook: its source, the package's, study, parameters."""
     cells = [cell["source"] for cell in json.loads(notebook.read_text())["cells"]]
-    settings = study.model_dump(mode="json")
-    return keep.key(cells, package_text(), settings, sorted(parameters.items()))
+    settings, known = study.model_dump(mode="json"), paths.expected_file(study.name)
+    text = known.read_text() if known.is_file() else ""
+    return keep.key(cells, package_text(), settings, sorted(parameters.items()), text)
 
 
 def is_done(target: Path, key: str, study: Study) -> bool:

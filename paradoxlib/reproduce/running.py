@@ -14,6 +14,7 @@ from paradoxlib.reproduce.progress import Progress
 from paradoxlib.results import tables
 from paradoxlib.studies import sessions, trained
 from paradoxlib.studies.study import Study
+from paradoxlib.verify import reporting
 
 SETTINGS = ("data_root", "device", "workers", "recompute")  # parameters of the session
 LISTED = (".png", ".svg", ".csv", ".xz", ".json")  # of files that are listed at the end
@@ -107,6 +108,8 @@ def work(
     else:
         times = run_notebooks(study, images, wanted, parameters, echo)
     echo_summary(study, times, echo)
+    for line in ("", *reporting.report(study).lines):
+        echo(line)
 
 
 def run_notebooks(

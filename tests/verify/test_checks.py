@@ -8,12 +8,13 @@ import pytest
 import torch
 from conftest import tiny_file
 
-from paradoxlib import keep, paths, results, verify
+from paradoxlib import keep, paths, results
 from paradoxlib.__main__ import main
 from paradoxlib.images import data
 from paradoxlib.results import tables
 from paradoxlib.studies import sessions
 from paradoxlib.studies.study import load
+from paradoxlib.verify import checks, publishing
 
 COMMITTED = ("cifar10-20", "cifar10-batch64", "cifar10-rates", "cifar10-resnet50")
 
@@ -45,11 +46,11 @@ def publish(session):
     images = session.images("test")
     seen = {"source": images.source, "sha256": images.fingerprint()}
     tables.write_provenance(session.study, {"data": {"test": seen}})
-    verify.write_manifest(session.study)
+    publishing.write_manifest(session.study)
 
 
 def test_what_was_computed_agrees(published):
-    table = verify.verify(published).set_index("result")
+    table = checks.verify(published).set_index("result")
     assert list(table.index) == ["files", "weights", "similarity", "accuracy", "transplants"]
     assert table["agrees"].all() and table["difference"].max() < 1e-6
     assert (
@@ -64,7 +65,7 @@ def test_other_weights_are_found(published):
     shape, source = tensors["conv1.weight"].shape, torch.Generator().manual_seed(0)
     tensors["conv1.weight"] += 0.01 * torch.randn(shape, generator=source)
     keep.write_tensors(path, tensors, about)
-    table = verify.verify(published).set_index("result")
+    table = checks.verify(published).set_index("result")
     assert not table.loc["weights", "agrees"] and table.loc["weights", "note"] == "changed: C"
     assert not table.loc["similarity", "agrees"]
 
@@ -74,7 +75,7 @@ def test_another_accuracy_is_found(published):
     table = pd.read_csv(path, comment="#")
     table["accuracy"] += 0.01
     keep.write_table(path, table, published.study.table_key("accuracy"))
-    assert not verify.verify(published).set_index("result").loc["accuracy", "agrees"]
+    assert not checks.verify(published).set_index("result").loc["accuracy", "agrees"]
 
 
 def test_other_images_are_named_and_a_wider_tolerance_stated(published):
@@ -82,8 +83,8 @@ def test_other_images_are_named_and_a_wider_tolerance_stated(published):
     facts = json.loads(path.read_text())
     facts["data"]["test"] |= {"sha256": "0", "source": "elsewhere"}
     path.write_text(json.dumps(facts))
-    table = verify.verify(published).set_index("result")
-    assert (table.loc[["accuracy", "transplants"], "tolerance"] == verify.OTHER_IMAGES).all()
+    table = checks.verify(published).set_index("result")
+    assert (table.loc[["accuracy", "transplants"], "tolerance"] == checks.OTHER_IMAGES).all()
     assert (
         "other images" in table.loc["accuracy", "note"]
         and "elsewhere" in table.loc["accuracy", "note"]
@@ -92,7 +93,7 @@ def test_other_images_are_named_and_a_wider_tolerance_stated(published):
 
 def test_without_data_the_rest_is_checked(published, monkeypatch):
     monkeypatch.setattr(data, "must_download", lambda *_: True)
-    table = verify.verify(published).set_index("result")
+    table = checks.verify(published).set_index("result")
     assert table["agrees"].tolist() == [True, True, True, None, None]
 
 
@@ -109,18 +110,18 @@ def test_the_command(published, home, capsys):
 def test_a_file_altered_by_hand_is_found(published):
     path = paths.published_file("tiny", "accuracy.csv")
     path.write_text(path.read_text().replace("0.", "0.1", 1))
-    row = verify.verify(published).set_index("result").loc["files"]
+    row = checks.verify(published).set_index("result").loc["files"]
     assert not row["agrees"] and row["note"].endswith("figures/tiny/accuracy.csv")
     path.unlink()
-    assert not verify.check_files(published.study).agrees
+    assert not checks.check_files(published.study).agrees
 
 
 def test_a_file_that_nobody_published_is_found(published):
-    assert verify.check_files(published.study).agrees
+    assert checks.check_files(published.study).agrees
     paths.published_file("tiny", "extra.csv").write_text("")
-    assert verify.check_files(published.study).note.endswith("figures/tiny/extra.csv")
+    assert checks.check_files(published.study).note.endswith("figures/tiny/extra.csv")
 
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_what_the_repository_holds_is_what_was_published(name):
-    assert verify.check_files(load(name)).agrees
+    assert checks.check_files(load(name)).agrees

@@ -6,7 +6,6 @@ From its weights alone, and from its images where they are at hand.
 import hashlib
 import json
 import random
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +20,7 @@ from paradoxlib.similarity import kernels
 from paradoxlib.studies import predicting, trained
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
+from paradoxlib.verify.publishing import list_files
 
 SAME_IMAGES, OTHER_IMAGES = 0.002, 0.05  # tolerated differences of an accuracy
 SIMILARITY = 1e-6  # tolerated difference of a similarity
@@ -79,21 +79,6 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
             check_transplants(session, images, tolerance),
         ]
     return pd.DataFrame(checks)
-
-
-def list_files(study: Study) -> list[Path]:
-    """Return the files that the repository holds of a study: figures, tables and weights."""
-    folders = paths.figures_folder(study.name), paths.weights_file(study.name, "").parent
-    found = sorted(path for folder in folders for path in folder.glob("[!.]*") if path.is_file())
-    return [path for path in found if path != paths.manifest_file(study.name)]
-
-
-def write_manifest(study: Study) -> None:
-    """Write the hashes of a study's files, in the form of `sha256sum --check` at the top."""
-    with keep.atomic(paths.manifest_file(study.name)) as temporary, temporary.open("w") as file:
-        for path in list_files(study):
-            name = path.relative_to(paths.HOME).as_posix()
-            file.write(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n")
 
 
 def check_files(study: Study) -> Check:
