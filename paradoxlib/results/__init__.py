@@ -28,9 +28,13 @@ from paradoxlib.results.measure_tables import (
 from paradoxlib.results.network_tables import (
     caption,
     chance_levels,
+    example_predictions,
     examples,
     layers_of_children,
+    layers_of_pairs,
     network_settings,
+    running_statistics,
+    shown_examples,
     similarities,
     states,
     training_history,

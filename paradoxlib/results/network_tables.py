@@ -1,22 +1,26 @@
 """Tables of a study's networks: what they see, their settings, their training, their kernels."""
 
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import torch
 
 from paradoxlib import keep, paths
 from paradoxlib.images import datasets
-from paradoxlib.networks import models
+from paradoxlib.networks import models, resnets
 from paradoxlib.paper import published
 from paradoxlib.results.tables import Kept, matrix, table, tensors
 from paradoxlib.similarity import alignments, kernels
-from paradoxlib.studies import trained, training
+from paradoxlib.studies import predicting, trained, training
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
 EXAMPLE_CLASSES, EXAMPLES_OF_CLASS, TRAINING_EXAMPLES = 5, 8, 6
+PREDICTED_EXAMPLES = 8  # of the example images: what every network sees in them is kept
+DIGITS = 6  # of a layer's similarity, behind the point
 
 
 class LayerOfPair(NamedTuple):
@@ -167,6 +171,59 @@ def layers_of_children(session: Session) -> pd.DataFrame:
     if not parts:
         return pd.DataFrame(columns=["network", "parent", "layer"])
     return pd.concat(parts, names=["network", "parent"]).reset_index()
+
+
+@table("layers_of_pairs", "a, b, {layer}", needs="weights")
+def layers_of_pairs(session: Session) -> pd.DataFrame:
+    """Similarity of each layer of all pairs by the paper's alignment (Figure 5)."""
+    names = list(session.study.networks)
+    i, j = np.triu_indices(len(names), 1)
+    ends = {"a": [names[place] for place in i], "b": [names[place] for place in j]}
+    layers = kernels.layer_matrices(states(session))
+    means = {layer: matrix[i, j].round(DIGITS) for layer, matrix in layers.items()}
+    return pd.DataFrame(ends | means)
+
+
+@table("running_statistics", "network, layer, running_mean, running_sd", needs="weights")
+def running_statistics(session: Session) -> pd.DataFrame:
+    """What the batch norm behind each layer of all networks takes for usual."""
+    rows = []
+    for name, state in states(session).items():
+        for layer in models.convolutions(state):
+            norm = resnets.batch_norm_name(layer)
+            if f"{norm}.running_mean" in state:
+                mean, variance = (state[f"{norm}.running_{what}"] for what in ("mean", "var"))
+                moments = mean.square().mean().sqrt().item(), variance.mean().sqrt().item()
+                rows.append((name, layer, *moments))
+    return pd.DataFrame(rows, columns=["network", "layer", "running_mean", "running_sd"])
+
+
+def shown_examples(session: Session) -> datasets.Images:
+    """Return the example test images whose predictions are kept: the first of each class, first."""
+    images = examples(session)["test"]
+    same = images.labels[:, None] == images.labels
+    order = same.tril().sum(1).argsort(stable=True)[:PREDICTED_EXAMPLES]
+    return replace(images, pixels=images.pixels[order], labels=images.labels[order])
+
+
+@table(
+    "example_predictions",
+    "network, distortion, level, image, predicted",
+    needs="weights, examples",
+    depends=lambda study: (study.data.model_dump(), PREDICTED_EXAMPLES),
+)
+def example_predictions(session: Session) -> pd.DataFrame:
+    """Which classes all networks name for a few images under every condition."""
+    study = session.study
+    networks = {name: trained.load_network(study, name) for name in study.networks}
+    predicted = predicting.predict_models(session, networks, shown_examples(session))
+    rows = [
+        (name, distortion, level, image, number)
+        for name, classes in predicted.items()
+        for (distortion, level), of_condition in zip(study.conditions, classes, strict=True)
+        for image, number in enumerate(of_condition.tolist())
+    ]
+    return pd.DataFrame(rows, columns=["network", "distortion", "level", "image", "predicted"])
 
 
 def pair_key(study: Study) -> str:

@@ -216,30 +216,34 @@ def similarity_matrix(states: Mapping[str, models.State], alignment: str = "pape
         For networks of different architectures or an unknown alignment.
     """
     names = list(states)
+    layers = np.stack([*layer_matrices(states, alignment).values()])
+    with np.errstate(invalid="ignore"):
+        upper = np.triu(np.nansum(layers, 0) / (~np.isnan(layers)).sum(0), 1)
+    matrix = upper + upper.T
+    np.fill_diagonal(matrix, 1)
+    return pd.DataFrame(matrix, index=names, columns=names)
+
+
+def layer_matrices(
+    states: Mapping[str, models.State], alignment: str = "paper"
+) -> dict[str, np.ndarray]:
+    """Return {layer: mean correlation of aligned kernels (network, network)} of all pairs.
+
+    Only pairs with A before B are known; the rest, and a layer without any correlation, is nan.
+    """
+    names = list(states)
     own = {name: kernels_of(state) for name, state in states.items()}
     for name in names[1:]:
         check_same_layers(own[names[0]], own[name], (names[0], name))
-    total, counted = np.zeros((2, len(names), len(names)))
-    layers = tqdm(
-        own[names[0]],
-        desc=f"similarity of {len(names)} networks",
-        unit="layer",
-        disable=len(names) < 30,
-    )
+    result, text = {}, f"similarity of {len(names)} networks"
     with devices.thread_pool() as pool:
-        for layer in layers:
+        for layer in tqdm(own[names[0]], text, unit="layer", disable=len(names) < 30):
             unit = standardised(torch.stack([own[name][layer] for name in names]))
             size = max(1, int(GROUP_BYTES / unit[0].nbytes))
             groups = [slice(start, start + size) for start in range(0, len(names), size)]
             found = pool.map(group_means, repeat(unit), groups, repeat(alignment))
-            for group, means in zip(groups, found, strict=True):
-                total[group] += means.nan_to_num(0).numpy()
-                counted[group] += ~means.isnan().numpy()
-    with np.errstate(invalid="ignore"):
-        upper = np.triu(total / counted, 1)
-    matrix = upper + upper.T
-    np.fill_diagonal(matrix, 1)
-    return pd.DataFrame(matrix, index=names, columns=names)
+            result[layer] = torch.cat([*found]).numpy()
+    return result
 
 
 def group_means(unit: torch.Tensor, group: slice, alignment: str) -> torch.Tensor:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from paradoxlib import keep, paths, plotting, results
-from paradoxlib.networks import surgery
+from paradoxlib.networks import models, surgery
 from paradoxlib.results import behaviour_tables, network_tables, tables
 from paradoxlib.studies import sessions
 from paradoxlib.studies.study import load, names
@@ -116,6 +116,7 @@ def test_committed_tables_have_the_columns_and_the_key_that_they_are_listed_with
     study = load(name)
     stand_for = {
         "{distortion}": list(study.evaluation.grid),
+        "{layer}": list(models.conv_layers(models.empty(study.model.architecture))),
         "{measure}": list(results.MEASURES),
         "{network}": list(study.networks),
         "{part}": list(surgery.NETWORK_PARTS),
@@ -133,6 +134,8 @@ def test_committed_tables_have_the_columns_and_the_key_that_they_are_listed_with
         network_tables.layers_of_children,
         network_tables.paper_similarity,
         network_tables.chance_table,
+        network_tables.layers_of_pairs,
+        network_tables.running_statistics,
         behaviour_tables.correspondences,
     ],
 )
