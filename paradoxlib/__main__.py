@@ -4,6 +4,7 @@ import ast
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -181,6 +182,19 @@ def bench_measures(study: str, data_root: DataRoot = "") -> None:
         text = "".join(f"{cell:>34}" for cell in cells)
         cost = f"{about['chance']:7.3f}  {about['seconds']:7.3f}  {about['needs']}"
         typer.echo(f"{name:37}{text}  {cost}")
+
+
+@app.command("explore")
+def write_explorer(
+    study: str,
+    output: Annotated[Path, typer.Option("-o", help="the file to write")] = Path("explorer.html"),
+    data_root: DataRoot = "",
+) -> None:
+    """Write the explorer of a study: one page of all pairs, to be opened in any browser."""
+    from paradoxlib import explorer
+
+    size = explorer.write_page(start(study, data_root), output)
+    typer.echo(f"{output}: {size / 1e6:.2f} MB; open it in a browser")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
