@@ -174,7 +174,10 @@ function explore(study, root, own) {
     if (own) saving = setTimeout(() => history.replaceState(null, "", address()), 250);
   }
 
-  const address = () => writeFragment({ ...state, a: labelOf(state.a), b: labelOf(state.b) }, defaults);
+  const address = () => {
+    const [a, b] = [state.a, state.b].map(labelOf);
+    return writeFragment({ ...state, a, b }, defaults);
+  };
 
   /** Choose a pair; a network beside itself is none. */
   function choose([a, b]) {
@@ -196,8 +199,10 @@ function explore(study, root, own) {
       find(".status").textContent = whole.join(" · ");
       matrix.setAttribute("aria-label", `${whole.join(", ")}; arrows move, / finds, + and - zoom`);
       const chosen = mask().reduce((sum, v) => sum + v, 0);
-      const how = Array.isArray(state.brush) ? "in the lasso; Escape ends it" : "drag for a lasso";
-      find(".selected").textContent = `${chosen} of ${mask().length} pairs; ${how}`;
+      const lasso = Array.isArray(state.brush);
+      const how = lasso ? " in the lasso; Escape ends it" : "; drag for a lasso";
+      find(".selected").textContent = `${chosen} of ${mask().length} pairs${how}`;
+      root.classList.remove("waiting");
     });
   }
 
@@ -299,7 +304,8 @@ function explore(study, root, own) {
     const [left, right, top, bottom] = [50, width - 8, 8, height - 38];
     const names = [state.x, state.y];
     axes = names.map((name, k) => {
-      const axis = kept(k, [state.source, name], () => axisOf(name, values(name), study.chance[name]));
+      const make = () => axisOf(name, values(name), study.chance[name]);
+      const axis = kept(k, [state.source, name], make);
       const [from, to] = k ? [bottom, top] : [left, right];
       const at = (v) => from + axis.place(v) * (to - from);
       return { ...axis, at, back: (pixel) => axis.value((pixel - from) / (to - from)) };
@@ -349,10 +355,14 @@ function explore(study, root, own) {
     const numbers = measures.filter((name) => values(name).length && name !== "distance");
     const tell = (name) => {
       const [v, low, high] = [name, ...HIDDEN].map((key) => values(key)[p]);
-      const known = name === "compatibility" && Number.isFinite(low);
-      const bounds = known ? ` (${text(v - low)} to ${text(v + high)})` : "";
+      const resampled = name === "compatibility" && Number.isFinite(low);
+      const bounds = resampled ? ` (${text(v - low)} to ${text(v + high)})` : "";
       const chance = study.chance[name] ? `, chance ${text(study.chance[name])}` : "";
-      return h("dd", { "data-value": name }, text(v) + bounds + chance);
+      const own = source === study.ours;
+      const [title, other] = own ? ["published", study.published] : ["ours", study.ours];
+      const known = study.published?.same && other.values[name].length;
+      const beside = known ? `; ${title} ${text(other.values[name][p])}` : "";
+      return h("dd", { "data-value": name }, text(v) + bounds + chance + beside);
     };
     put(".numbers", numbers.map((name) => [h("dt", {}, said(name)), tell(name)]).flat());
     find(".known").hidden = source !== study.ours;
@@ -377,13 +387,15 @@ function explore(study, root, own) {
     const shares = study.sharesOf(i, j);
     const parts = { names: shares.map(([part]) => part), series: [shares.map(([, ...v]) => v)] };
     const why = "known for parents and their children, where a study has exchanged their parts";
-    put(".shares", shares.length ? chart({ label: "share", ...parts, chance: [0] }) : unknown(why));
+    const bars = { label: "share of each part", ...parts, chance: [0], join: false };
+    put(".shares", shares.length ? chart(bars) : unknown(why));
     const moments = (name) => both((k) => study.moments(name, k).map((v) => [v]));
     for (const name of ["running_mean", "running_sd"])
       put(`.${name}`, chart({ label: name, names: study.norms, series: moments(name) }));
-    const settings = Object.entries(study.settings).map(([name, of]) => [name, ...both((k) => of[k])]);
-    const rowOf = (row) => row.map((cell) => cell.replaceAll("_", " "));
-    put(".settings", rowsIn([["", ...both(labelOf)], ...settings.map(rowOf)]));
+    const spaced = (cell) => cell.replaceAll("_", " ");
+    const rowOf = ([name, of]) => [name, of[i], of[j]].map(spaced);
+    const settings = Object.entries(study.settings).map(rowOf);
+    put(".settings", rowsIn([["", ...both(labelOf)], ...settings]));
     put(".families", [...new Set(both((k) => source.families[k]))].map(treeOf));
     showExamples();
   }
@@ -511,8 +523,10 @@ function explore(study, root, own) {
     if (factor) magnify(Number(factor));
     if (brush) set({ brush });
     if (target.className === "unfold") set({ unfolded: 1 - state.unfolded });
-    if (target.className === "link")
-      navigator.clipboard?.writeText(location.href.replace(/#.*/, "") + address());
+    if (target.className === "link") {
+      const copied = navigator.clipboard?.writeText(location.href.replace(/#.*/, "") + address());
+      copied?.then(() => (target.textContent = "link copied"));
+    }
     if (target.className !== "download") return;
     const rows = new Blob([rowsOf(study, source, state.a, state.b)], { type: "text/csv" });
     const [href, names] = [URL.createObjectURL(rows), [state.a, state.b].map(labelOf)];
@@ -521,8 +535,8 @@ function explore(study, root, own) {
   });
   find("datalist").append(...study.networks.map((name) => new Option(name)));
   find(".condition").append(...study.names.map((name, k) => new Option(name, String(k))));
-  if (study.published)
-    find("[data-key=source]").append(new Option(`published: ${study.published.title}`, "published"));
+  const printed = `published: ${study.published?.title}`;
+  if (study.published) find("[data-key=source]").append(new Option(printed, "published"));
   if (study.examples) root.style.setProperty("--sheet", `url(${study.examples.sheet})`);
   if (study.examples) root.style.setProperty("--columns", study.examples.count);
   new ResizeObserver(draw).observe(root);
@@ -530,7 +544,6 @@ function explore(study, root, own) {
   if (own) addEventListener("hashchange", restore);
   if (own) restore();
   else set({ a: 0, b: 1 });
-  root.classList.remove("waiting");
 }
 
 /** Show the payload of a model in a node (anywidget's form). */

@@ -65,7 +65,7 @@ def payload_of(contents: Contents) -> dict:
         "margin": paradox.MARGIN,
         "alike": statements.ALIKE,
         "scales": {name: scale_of(scale) for name, scale in style.SCALES.items()},
-        "published": published_of(study.model.architecture),
+        "published": published_of(study.model.architecture, names),
     }
     if contents.layers is not None:
         layers = contents.layers.drop(columns=["a", "b"])
@@ -170,8 +170,11 @@ def scale_of(scale: style.Scale) -> dict:
     return {"low": scale.low, "high": scale.high, "colours": steps}
 
 
-def published_of(architecture: str) -> dict | None:
-    """Return the published pairs of an architecture's experiment; None where there are none."""
+def published_of(architecture: str, own: list[str]) -> dict | None:
+    """Return the published pairs of an architecture's experiment; None where there are none.
+
+    ``same`` says whether its networks are those that a study calls its own.
+    """
     if architecture not in published.EXPERIMENT_OF:
         return None
     compatibility, similarity = published.read_experiment(architecture)
@@ -181,6 +184,7 @@ def published_of(architecture: str) -> dict | None:
     return {
         "title": published.MATRICES[published.figure_of(architecture, "difference")],
         "networks": names,
+        "same": names == own,
         "families": families,
         "parents": [-1] * len(names),
         "orders": orders_of(families, pairs),

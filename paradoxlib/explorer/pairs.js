@@ -22,7 +22,7 @@ export function pairIndex(i, j, n) {
   return (a * (2 * n - a - 1)) / 2 + b - a - 1;
 }
 
-/** Numbers whose bytes stand sorted by their place: float32 (f4), its upper half (f2), uint16 (u2). */
+/** Numbers of bytes sorted by their place: float32 (f4), its upper half (f2), uint16 (u2). */
 export function unplane(bytes, kind) {
   const width = Number(kind[1]);
   const count = bytes.length / width;
@@ -135,7 +135,8 @@ export function plain(value, digits = 2) {
 /** The same, but near 1 with the digits that tell it from 1. */
 export function text(value, digits = 2) {
   const gap = 1 - Math.abs(value);
-  return plain(value, gap > 0 && gap < 0.01 ? Math.min(7, Math.ceil(-Math.log10(gap)) + 1) : digits);
+  if (!(gap > 0 && gap < 0.01)) return plain(value, digits);
+  return plain(value, Math.min(7, Math.ceil(-Math.log10(gap)) + 1));
 }
 
 /** What an address says after its # of the state; nothing where it is no link of ours. */
