@@ -1,8 +1,7 @@
 """Do two networks learn the same units? (Li et al. 2015, Convergent Learning)
 
-Correlation, matching, mutual information and clusters of units. A unit is a channel of a
-convolutional layer, seen at every position of every image, or one number of a dense layer. A unit
-that never changes is dead: it has no correlation (nan) and no partner (-1).
+A unit is a channel of a convolutional layer, seen at every position of every image, or one number
+of a dense layer. A unit that never changes is dead: no correlation (nan) and no partner (-1).
 """
 
 from collections.abc import Mapping, Sequence
@@ -297,5 +296,5 @@ def cluster_table(layer: Layer, labels_a: np.ndarray, labels_b: np.ndarray) -> p
         between = layer.between[np.ix_(a, b)].mean() if len(a) and len(b) else 0.0
         rows[cluster] = (len(a), len(b), between, np.mean(within))
     columns = ["units_a", "units_b", "between", "within"]
-    table = pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("cluster")
-    return table.sort_values("between", ascending=False)
+    table = pd.DataFrame.from_dict(rows, "index", columns=columns)
+    return table.rename_axis("cluster").sort_values("between", ascending=False)
