@@ -26,7 +26,9 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=4, help="trainings in each precision")
     parser.add_argument("--study", default="demo", help="a study of the package")
-    parser.add_argument("--short", action="store_true", help="one epoch each, and write nothing")
+    parser.add_argument(
+        "--short", action="store_true", help="to try it: few images, and write nothing"
+    )
     return parser.parse_args()
 
 
@@ -39,7 +41,9 @@ def write_variant(source, number, precision, short):
     content["model"]["precision"] = precision
     if short:
         content["defaults"]["epochs"] = content["fine_tuning"]["epochs"] = 1
-        content["data"] |= {"train_images": 100, "test_images": 60}
+        content["data"] |= {"train_images": 64, "test_images": 20}
+        content |= {"transplant_images": 4, "exchange_images": 2}
+        content["evaluation"]["grid"] = {"contrast": [0.3, 1.0], "blur": [1.0], "gamma": [0.5]}
     path = HOME / f"{content['name']}.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path

@@ -61,7 +61,7 @@ def compare_quantities(found: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame
     varies = steady == expected.VARIES
     table["verdict"] = verdict.mask(varies, expected.VARIES)
     near = table["here"].between(table["low"], table["high"]) | table["here"].eq(table["expected"])
-    near |= table[["here", "expected"]].isna().all(axis=1)
+    near |= table["here"].isna() & (table["expected"].isna() | varies)  # no such pair
     table["result"] = np.where(near & (varies | (verdict == steady)), AGREES, DIFFERS)
     table.loc[~names.isin(here.index), "result"] = "not computed yet"
     table.loc[~names.isin(known.index), "result"] = "not expected"

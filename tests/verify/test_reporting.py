@@ -46,6 +46,13 @@ def test_a_verdict_that_varies_is_neither_stated_nor_judged():
     assert row["low"] < 0.1 and row["high"] > 0.2
 
 
+def test_pairs_that_only_some_trainings_have_may_be_missing():
+    trainings = [quantities(gap=(x, y)) for x, y in ((0.1, "holds"), (np.nan, "no such pair"))]
+    found = quantities(gap=(np.nan, "no such pair"))
+    assert compare(found, *trainings).loc["gap", "result"] == "agrees"
+    assert compare(found, trainings[0]).loc["gap", "result"] == "DIFFERS"
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_report(tiny, tmp_path, monkeypatch, count):
     monkeypatch.setattr(paths, "expected_file", lambda study: tmp_path / "expected.csv")
