@@ -9,7 +9,7 @@ import torch
 from paradoxlib import keep
 from paradoxlib.networks import activations, models, resnets
 from paradoxlib.results.tables import Kept, table, tensors
-from paradoxlib.similarity import kernels, measures, unit_samples, units
+from paradoxlib.similarity import kernels, unit_samples, units
 from paradoxlib.studies import comparing
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
@@ -60,7 +60,7 @@ def unit_matches(session: Session) -> pd.DataFrame:
             matched = units.match_table(layers)
             if b in own:
                 by_weight = {
-                    place: measures.same_partners(layer, own[a][place], own[b][place])
+                    place: same_partners(layer, own[a][place], own[b][place])
                     for place, layer in layers.items()
                     if place in own[a]
                 }
@@ -177,3 +177,15 @@ def unit_information(session: Session) -> pd.DataFrame:
             alive = int((units.semi_match(related)[0] >= 0).sum())
             rows.append((relation, place, *shares, alive))
     return pd.DataFrame(rows, columns=["relation", "layer", "semi_matching", "matching", "units"])
+
+
+def same_partners(layer: units.Layer, a: torch.Tensor, b: torch.Tensor) -> float:
+    """Return the share of units whose partner by activation is also their partner by kernel.
+
+    `a` and `b` are the two networks' kernels (n, d) of the convolution whose units are in `layer`;
+    partners are those of `units.match`.
+    """
+    by_activation, _ = units.match(layer.between)
+    by_kernel, _ = units.match(kernels.correlate_kernels(a, b).numpy())
+    both = (by_activation >= 0) & (by_kernel >= 0)
+    return units.defined_mean((by_activation == by_kernel)[both])

@@ -1,32 +1,18 @@
-"""Measures of how alike two networks are, in their weights and in what they compute.
+"""Measures of two networks by their weights: two state dicts of one architecture.
 
-Each is a number that is higher the more alike the networks are. Those of weights take two state
-dicts; those that need images take two networks in evaluation mode and images (n, 3, h, w), as the
-networks want them. Both networks have one architecture.
+Each is a number that is higher the more alike the networks are; `catalogue` says what each does not
+see, its range and its source.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import combinations
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
 import torch
 
-from paradoxlib.networks import activations, models
-from paradoxlib.similarity import cka, kernels, permutations, units
-
-
-def pairwise(function: Callable[[Any, Any], float], networks: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the matrix (network, network) of function(a, b), nan on the diagonal.
-
-    `networks` holds what the function takes, by name. It is called once a pair, a before b.
-    """
-    names = list(networks)
-    table = pd.DataFrame(np.nan, names, names)
-    for a, b in combinations(names, 2):
-        table.loc[a, b] = table.loc[b, a] = function(networks[a], networks[b])
-    return table
+from paradoxlib.measures import of_features
+from paradoxlib.networks import models
+from paradoxlib.similarity import kernels, permutations
 
 
 def paired_layers(a: models.State, b: models.State) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -98,49 +84,58 @@ def matched_weights(state_a: models.State, state_b: models.State, architecture: 
     return kernels.similarity(state_a, matched, "none")
 
 
-def matched_activations(
-    model_a: torch.nn.Module, model_b: torch.nn.Module, images: torch.Tensor, architecture: str
+def over_layers(
+    function: Callable[[torch.Tensor, torch.Tensor], float], a: models.State, b: models.State
 ) -> float:
-    """Return the kernel correlation, index to index, once the units are matched by activation.
+    """Return the mean over layers of a function of both networks' kernels (kernels, weights)."""
+    own, other = kernels.kernels_of(a), kernels.kernels_of(b)
+    return float(np.mean([function(own[name].double(), other[name].double()) for name in own]))
 
-    The second network's units are permuted to match the first's; see
-    `permutations.match_activations`.
+
+def rotated_kernels(a: models.State, b: models.State) -> float:
+    """Return the mean over layers of the cosine of the kernels under the best rotation of units.
+
+    Whatever mixes a layer's units by a rotation leaves it as it is; 0..1.
     """
-    orders = permutations.match_activations(model_a, model_b, architecture, images)
-    matched = permutations.permute(model_b.state_dict(), orders, architecture)
-    return kernels.similarity(model_a.state_dict(), matched, "none")
+
+    def cosine_of_layer(x: torch.Tensor, y: torch.Tensor) -> float:
+        return (torch.linalg.matrix_norm(x @ y.T, "nuc") / (x.norm() * y.norm())).item()
+
+    return over_layers(cosine_of_layer, a, b)
 
 
-def matched_units(
-    model_a: torch.nn.Module, model_b: torch.nn.Module, images: torch.Tensor
-) -> float:
-    """Return the mean over layers of the correlation of units matched one to one.
+def kernel_moments(a: models.State, b: models.State) -> float:
+    """Return the mean over layers of the cosine of the kernels' second moments, 0..1.
 
-    The layers are all ReLUs (Li et al. 2015).
+    The second moments (weights, weights) are those of the cloud that a layer's kernels form, about
+    the origin; the order of the kernels is free.
     """
-    where = activations.relu_places(model_a, images[:1])
-    networks = {"a": model_a, "b": model_b}
-    found = units.correlations(networks, images, list(where.values()), batch_size=50)
-    layers = {place: found[relu].pair("a", "b") for place, relu in where.items()}
-    return float(units.match_table(layers)["matching"].mean())
+
+    def cosine_of_layer(x: torch.Tensor, y: torch.Tensor) -> float:
+        return ((x @ y.T).norm() ** 2 / ((x @ x.T).norm() * (y @ y.T).norm())).item()
+
+    return over_layers(cosine_of_layer, a, b)
 
 
-def layers_cka(model_a: torch.nn.Module, model_b: torch.nn.Module, images: torch.Tensor) -> float:
-    """Return the mean over layers of the CKA of the same layer in both networks.
+def kernel_spectra(a: models.State, b: models.State) -> float:
+    """Return minus the mean over layers of how far the spectra of the kernels lie apart.
 
-    The layers are all ReLUs.
+    A spectrum holds a layer's singular values, of length 1 as a whole: the shape of the cloud of
+    its kernels, without its directions. 0 for the same shape, -1.41 at least.
     """
-    relus = list(activations.relu_places(model_a, images[:1]).values())
-    return float(np.diag(cka.cka_matrix(model_a, model_b, images, layers=relus)).mean())
+
+    def distance_of_layer(x: torch.Tensor, y: torch.Tensor) -> float:
+        spectra = [torch.linalg.svdvals(z) for z in (x, y)]
+        one, other = (spectrum / spectrum.norm() for spectrum in spectra)
+        return (one - other).norm().item()
+
+    return -over_layers(distance_of_layer, a, b)
 
 
-def same_partners(layer: units.Layer, a: torch.Tensor, b: torch.Tensor) -> float:
-    """Return the share of units whose partner by activation is also their partner by kernel.
+def kernel_clusters(a: models.State, b: models.State) -> float:
+    """Return minus the mean over layers of the distance of the barcodes of the kernels.
 
-    `a` and `b` are the two networks' kernels (n, d) of the convolution whose units are in `layer`;
-    partners are those of `units.match`.
+    Persistent homology in dimension 0: at which distances a layer's kernels join into clusters
+    (`of_features.clusters`); their order is free.
     """
-    by_activation, _ = units.match(layer.between)
-    by_kernel, _ = units.match(kernels.correlate_kernels(a, b).numpy())
-    both = (by_activation >= 0) & (by_kernel >= 0)
-    return units.defined_mean((by_activation == by_kernel)[both])
+    return over_layers(lambda x, y: of_features.clusters(x.numpy(), y.numpy()), a, b)

@@ -1,0 +1,291 @@
+"""The measures of how alike two networks are, by name: what each needs, sees and does not see.
+
+Every measure is higher the more alike the networks are, and highest for copies.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from paradoxlib.behaviour import scores
+from paradoxlib.measures import chance, of_features, of_networks, of_weights
+from paradoxlib.measures.views import View
+from paradoxlib.networks import models
+from paradoxlib.similarity import kernels
+
+INF, NAN, PI = math.inf, math.nan, math.pi
+LEAST = -(2**0.5)  # minus the distance of two vectors of length 1 at right angles
+ORDER_OF_KERNELS = "order of kernels"  # within each layer alone
+ORDER_OF_UNITS = "order of units"  # of a layer, and of the next one's inputs with it
+ROTATION = "rotation"  # of a layer's units
+SCALE = "scale"  # of a layer
+AFFINE = "affine map"  # of a layer's units
+OF_SHAPES = (ORDER_OF_UNITS, ROTATION, SCALE)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of two networks.
+
+    Attributes
+    ----------
+    needs : str
+        Of ``weights``, ``images`` and ``labels``.
+    pair : callable
+        (view, view) -> float.
+    range : tuple of float
+        What it can be at the least and at the most; copies score the most, or 0 where the range
+        reaches from -1 to 1 because averaging two networks may help.
+    unchanged_by : tuple of str
+        What may be done to one of the networks, or of the layers, without a change of the measure.
+    source : str
+        Where it comes from.
+    unrelated : float or callable
+        What unrelated networks score, or how that is computed of unrelated views by name.
+    """
+
+    needs: str
+    pair: chance.Pair
+    range: tuple[float, float]
+    unchanged_by: tuple[str, ...]
+    source: str
+    unrelated: chance.Chance
+
+    def level(self, views: Mapping[str, View]) -> float:
+        """Return what unrelated networks score; `views` are of networks that were trained apart."""
+        return self.unrelated(views) if callable(self.unrelated) else self.unrelated
+
+
+def of_states(
+    function: Callable[[models.State, models.State], float],
+    lowest: float,
+    highest: float,
+    unchanged_by: tuple[str, ...],
+    source: str,
+    level: chance.Chance | None = None,
+) -> Measure:
+    """Return the measure of a function of two state dicts; its chance is that of fresh networks."""
+
+    def pair(a: View, b: View) -> float:
+        return function(a.state, b.state)
+
+    found = chance.of_fresh_networks(pair) if level is None else level
+    return Measure("weights", pair, (lowest, highest), unchanged_by, source, found)
+
+
+def of_kernels(alignment: str, source: str) -> Measure:
+    """Return the measure of the kernels' correlation by an alignment."""
+
+    def function(a: models.State, b: models.State) -> float:
+        return kernels.similarity(a, b, alignment)
+
+    free = () if alignment == "none" else (ORDER_OF_KERNELS,)
+    return of_states(function, -1, 1, (*free, SCALE), source)
+
+
+def of_layers(
+    function: of_features.Features,
+    lowest: float,
+    highest: float,
+    source: str,
+    unchanged_by: tuple[str, ...] = OF_SHAPES,
+) -> Measure:
+    """Return the measure of a function of two layers' features: the mean over ReLUs."""
+
+    def pair(a: View, b: View) -> float:
+        return of_networks.mean_of_layers(function, a.features, b.features)
+
+    level = chance.of_other_images(pair)
+    return Measure("images", pair, (lowest, highest), unchanged_by, source, level)
+
+
+def of_images(
+    needs: str,
+    pair: chance.Pair,
+    lowest: float,
+    highest: float,
+    source: str,
+    level: chance.Chance | None = None,
+) -> Measure:
+    """Return the measure of two views that see images; chance is that of other images."""
+    found = chance.of_other_images(pair) if level is None else level
+    return Measure(needs, pair, (lowest, highest), (ORDER_OF_UNITS,), source, found)
+
+
+def js(which: str, a: View, b: View) -> float:
+    """Return the likeness of the probabilities of ``clean`` or ``noisy`` images."""
+    return of_networks.output_likeness(a.probabilities(which), b.probabilities(which))
+
+
+def equal(which: str, a: View, b: View) -> float:
+    """Return the share of equal predictions of ``clean`` or ``distorted`` images."""
+    return scores.equal_predictions(a.predictions(which), b.predictions(which))
+
+
+def consistent(which: str, a: View, b: View) -> float:
+    """Return the error consistency on ``clean`` or ``distorted`` images."""
+    return scores.error_consistency(a.predictions(which), b.predictions(which), a.labels())
+
+
+def cka(which: str, a: View, b: View) -> float:
+    """Return the mean CKA of the layers on ``clean`` or ``noisy`` images."""
+    return of_networks.layers_cka(a.network, b.network, a.shown.images[which])
+
+
+def matched_by_activation(a: View, b: View) -> float:
+    """Return the kernel correlation once whole networks are matched by activation."""
+    few, name = a.shown.few(), a.architecture()
+    return of_networks.matched_activations(a.network, b.network, few, name)
+
+
+def matched_by_weight(a: View, b: View) -> float:
+    """Return the kernel correlation once whole networks are matched by weight."""
+    return of_weights.matched_weights(a.state, b.state, a.architecture())
+
+
+def midpoint(a: View, b: View) -> float:
+    """Return the accuracy halfway between the networks, above their own."""
+    few = a.shown.few()
+    return of_networks.accuracy_halfway(a.network, b.network, few, a.labels()[: len(few)])
+
+
+def matched_midpoint(a: View, b: View) -> float:
+    """Return the accuracy halfway between networks matched by weight, above their own."""
+    few, name = a.shown.few(), a.architecture()
+    return of_networks.matched_halfway(a.network, b.network, few, a.labels()[: len(few)], name)
+
+
+MEASURES = {
+    "kernel correlation, paper's alignment": of_kernels("paper", "Akbarinia 2019"),
+    "kernel correlation, greedy": of_kernels("greedy", "Li 2015"),
+    "kernel correlation, optimal": of_kernels("optimal", "Li 2015"),
+    "kernel correlation, index to index": of_kernels("none", "Akbarinia 2019"),
+    "kernel correlation above chance": of_states(
+        of_weights.above_chance, -1, 1, (ORDER_OF_KERNELS, SCALE), "here", 0.0
+    ),
+    "cosine of the kernels": of_states(of_weights.cosine, -1, 1, (SCALE,), "here", 0.0),
+    "closeness of the kernels": of_states(of_weights.closeness, -INF, 0, (), "here", LEAST),
+    "kernels under the best rotation": of_states(
+        of_weights.rotated_kernels, 0, 1, (ORDER_OF_KERNELS, ROTATION, SCALE), "Williams 2021"
+    ),
+    "second moments of the kernels": of_states(
+        of_weights.kernel_moments, 0, 1, (ORDER_OF_KERNELS, ROTATION, SCALE), "here"
+    ),
+    "spectra of the kernels": of_states(
+        of_weights.kernel_spectra,
+        LEAST,
+        0,
+        (ORDER_OF_KERNELS, ORDER_OF_UNITS, ROTATION, SCALE),
+        "here",
+    ),
+    "clusters of the kernels": of_states(
+        of_weights.kernel_clusters,
+        -INF,
+        0,
+        (ORDER_OF_KERNELS, ORDER_OF_UNITS, SCALE),
+        "Edelsbrunner 2002",
+    ),
+    "whole network matched by weight": Measure(
+        "weights",
+        matched_by_weight,
+        (-1, 1),
+        (SCALE,),
+        "Ainsworth 2023",
+        chance.of_fresh_networks(matched_by_weight),
+    ),
+    "whole network matched by activation": Measure(
+        "weights, images", matched_by_activation, (-1, 1), (ORDER_OF_UNITS,), "Ainsworth 2023", 0.0
+    ),
+    "batch norms' running statistics": Measure(
+        "weights",
+        statistics := lambda a, b: of_weights.statistics_closeness(a.state, b.state),
+        (-INF, 0),
+        (),
+        "here",
+        chance.of_shuffled_units(statistics),
+    ),
+    "matched units": of_images(
+        "images",
+        lambda a, b: of_networks.matched_units(a.network, b.network, a.shown.images["clean"]),
+        -1,
+        1,
+        "Li 2015",
+    ),
+    "CKA, clean": of_images("images", partial(cka, "clean"), -INF, 1, "Nguyen 2020"),
+    "CKA, noise": of_images("images", partial(cka, "noisy"), -INF, 1, "Nguyen 2020"),
+    "CKA of unit means": of_layers(of_features.linear_cka, 0, 1, "Kornblith 2019"),
+    "CKA of unit means, Gaussian": of_layers(of_features.kernel_cka, 0, 1, "Kornblith 2019"),
+    "distances of images (RSA)": of_layers(
+        of_features.rsa, -1, 1, "Kriegeskorte 2008", (ORDER_OF_UNITS, SCALE)
+    ),
+    "distances of images, Euclidean": of_layers(
+        of_features.rsa_euclidean, -1, 1, "Kriegeskorte 2008"
+    ),
+    "distance correlation": of_layers(of_features.distance_correlation, 0, 1, "Szekely 2007"),
+    "nearest images": of_layers(of_features.neighbours, 0, 1, "Huh 2024"),
+    "Procrustes": of_layers(of_features.procrustes, 0, 1, "Ding 2021"),
+    "shape distance": of_layers(of_features.shape_closeness, -PI / 2, 0, "Williams 2021"),
+    "CCA": of_layers(of_features.cca, 0, 1, "Raghu 2017", (*OF_SHAPES, AFFINE)),
+    "SVCCA": of_layers(of_features.svcca, 0, 1, "Raghu 2017"),
+    "PWCCA": of_layers(of_features.pwcca, 0, 1, "Morcos 2018", (ORDER_OF_UNITS, SCALE)),
+    "linear regression": of_layers(of_features.regression, 0, 1, "Kornblith 2019"),
+    "topology (RTD-Lite)": of_layers(of_features.topology, -INF, 0, "Tulchinskii 2025"),
+    "clusters of images": of_layers(of_features.clusters, -INF, 0, "Edelsbrunner 2002"),
+    "stitching": of_images(
+        "images",
+        lambda a, b: of_networks.stitching(a.network, b.network, a.shown.few()),
+        -INF,
+        1,
+        "Bansal 2021",
+    ),
+    "halfway": Measure("weights, images, labels", midpoint, (-1, 1), (), "Frankle 2020", NAN),
+    "halfway, matched by weight": Measure(
+        "weights, images, labels", matched_midpoint, (-1, 1), (), "Jordan 2023", NAN
+    ),
+    "steadiness under noise on kernels": Measure(
+        "weights, images",
+        lambda a, b: -abs(a.steadiness - b.steadiness),
+        (-1, 0),
+        (),
+        "here",
+        NAN,
+    ),
+    "probabilities, clean": of_images("images", partial(js, "clean"), 0, 1, "Lin 1991"),
+    "probabilities, noise": of_images("images", partial(js, "noisy"), 0, 1, "Lin 1991"),
+    "equal predictions, clean": of_images(
+        "images",
+        partial(equal, "clean"),
+        0,
+        1,
+        "here",
+        chance.of_independent_answers("clean"),
+    ),
+    "equal predictions, distorted": of_images(
+        "images",
+        partial(equal, "distorted"),
+        0,
+        1,
+        "here",
+        chance.of_independent_answers("distorted"),
+    ),
+    "error consistency, clean": of_images(
+        "images, labels", partial(consistent, "clean"), -1, 1, "Geirhos 2020", 0.0
+    ),
+    "error consistency, distorted": of_images(
+        "images, labels", partial(consistent, "distorted"), -1, 1, "Geirhos 2020", 0.0
+    ),
+}
+
+
+def registered() -> dict[str, of_features.Features]:
+    """Return the measures of features under the names of a public registry of measures.
+
+    {``measure/paradoxlib/<name>``: function of x (n, units) and y (n, units)}, as registries of
+    measures of representations keep them; higher is more alike.
+    """
+    functions = (
+        "rsa rsa_euclidean procrustes shape_closeness cca svcca pwcca regression linear_cka "
+        "kernel_cka distance_correlation neighbours topology clusters"
+    )
+    return {f"measure/paradoxlib/{name}": getattr(of_features, name) for name in functions.split()}

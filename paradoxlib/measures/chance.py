@@ -1,0 +1,71 @@
+"""What unrelated networks score by a measure: its level on views that were trained apart."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+
+from paradoxlib import seeds
+from paradoxlib.behaviour import scores
+from paradoxlib.measures.views import View, pairwise
+from paradoxlib.networks import activations, models
+from paradoxlib.similarity import permutations
+
+Pair = Callable[[View, View], float]
+Chance = float | Callable[[Mapping[str, View]], float]
+
+
+def of_fresh_networks(pair: Pair) -> Chance:
+    """Return the chance level of two networks with fresh weights."""
+
+    def level(views: Mapping[str, View]) -> float:
+        shown = next(iter(views.values())).shown
+        name, fresh = next(iter(views.values())).architecture(), seeds.generator
+        a, b = (models.build(name, generator=fresh("chance", one)).eval() for one in "ab")
+        return pair(View(a, shown), View(b, shown))
+
+    return level
+
+
+def of_other_images(pair: Pair) -> Chance:
+    """Return the chance level of each network with the first one, which sees other images."""
+
+    def level(views: Mapping[str, View]) -> float:
+        first, *others = views.values()
+        elsewhere = View(activations.OtherImages(first.network), first.shown)
+        return float(np.mean([pair(elsewhere, other) for other in others])) if others else np.nan
+
+    return level
+
+
+def of_shuffled_units(pair: Pair) -> Chance:
+    """Return the chance level of all pairs, the units of one in random order."""
+
+    def level(views: Mapping[str, View]) -> float:
+        one = next(iter(views.values()))
+        sizes, source = (
+            permutations.group_sizes(one.state, one.architecture()),
+            seeds.generator("chance", "units"),
+        )
+
+        def shuffled(a: View, b: View) -> float:
+            orders = {group: torch.randperm(n, generator=source) for group, n in sizes.items()}
+            other = View(b.network, b.shown)
+            other.state = permutations.permute(b.state, orders, one.architecture())
+            return pair(a, other)
+
+        return float(pairwise(shuffled, views).mean().mean())
+
+    return level
+
+
+def of_independent_answers(which: str) -> Chance:
+    """Return the equal predictions of networks that name each class as often, independently."""
+
+    def level(views: Mapping[str, View]) -> float:
+        predicted = {name: view.predictions(which) for name, view in views.items()}
+        classes = 1 + max(int(rows.max()) for rows in predicted.values())
+        shares = {name: scores.class_shares(rows, classes) for name, rows in predicted.items()}
+        return float(pairwise(scores.independent_agreement, shares).mean().mean())
+
+    return level

@@ -1,0 +1,213 @@
+"""Measures of two networks in action: modules in evaluation mode, and images.
+
+Images are (n, 3, h, w), as the networks want them. Each measure is a number that is higher the more
+alike the networks are; `catalogue` says what each does not see, its range and its source.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from paradoxlib import seeds
+from paradoxlib.measures import of_features
+from paradoxlib.networks import activations, models, surgery
+from paradoxlib.similarity import cka, kernels, permutations, units
+
+BATCH = 100  # images at once
+NOISE = 0.1  # on kernels, over their root mean square
+
+
+def matched_activations(
+    model_a: torch.nn.Module, model_b: torch.nn.Module, images: torch.Tensor, architecture: str
+) -> float:
+    """Return the kernel correlation, index to index, once the units are matched by activation.
+
+    The second network's units are permuted to match the first's; see
+    `permutations.match_activations`.
+    """
+    orders = permutations.match_activations(model_a, model_b, architecture, images)
+    matched = permutations.permute(model_b.state_dict(), orders, architecture)
+    return kernels.similarity(model_a.state_dict(), matched, "none")
+
+
+def matched_units(
+    model_a: torch.nn.Module, model_b: torch.nn.Module, images: torch.Tensor
+) -> float:
+    """Return the mean over layers of the correlation of units matched one to one.
+
+    The layers are all ReLUs (Li et al. 2015).
+    """
+    where = activations.relu_places(model_a, images[:1])
+    networks = {"a": model_a, "b": model_b}
+    found = units.correlations(networks, images, list(where.values()), batch_size=50)
+    layers = {place: found[relu].pair("a", "b") for place, relu in where.items()}
+    return float(units.match_table(layers)["matching"].mean())
+
+
+def layers_cka(model_a: torch.nn.Module, model_b: torch.nn.Module, images: torch.Tensor) -> float:
+    """Return the mean over layers of the CKA of the same layer in both networks.
+
+    The layers are all ReLUs.
+    """
+    relus = list(activations.relu_places(model_a, images[:1]).values())
+    return float(np.diag(cka.cka_matrix(model_a, model_b, images, layers=relus)).mean())
+
+
+def unit_means(network: torch.nn.Module, images: torch.Tensor) -> dict[str, np.ndarray]:
+    """Return {ReLU: the mean of each of its units over positions (n, units)}, float64."""
+    relus = list(activations.relu_places(network, images[:1]).values())
+    outputs = activations.record(network, images, relus)
+    return {name: output.double().mean((2, 3)).numpy() for name, output in outputs.items()}
+
+
+def mean_of_layers(
+    function: of_features.Features, a: dict[str, np.ndarray], b: dict[str, np.ndarray]
+) -> float:
+    """Return the mean of a measure of features over the layers that both networks have.
+
+    Layers of which it is not defined are left out; nan where there is no other.
+    """
+    values = [function(a[name], b[name]) for name in a if name in b]
+    values = [value for value in values if not np.isnan(value)]
+    return float(np.mean(values)) if values else np.nan
+
+
+@torch.inference_mode()
+def probabilities(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Return a network's probabilities of the classes (n, classes), float64."""
+    return torch.cat([network(batch).double() for batch in images.split(BATCH)]).softmax(1)
+
+
+def output_likeness(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Return 1 - the mean Jensen-Shannon divergence, in bits, of probabilities (n, classes)."""
+    middle = (a + b) / 2
+    entropies = [-torch.special.xlogy(p, p).sum(1).mean().item() for p in (middle, a, b)]
+    return 1 - (entropies[0] - (entropies[1] + entropies[2]) / 2) / float(np.log(2))
+
+
+def accuracy_halfway(
+    a: torch.nn.Module, b: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor
+) -> float:
+    """Return the accuracy of the network halfway between two, less the mean of theirs.
+
+    Weights and running statistics are averaged index to index. About 0 within one basin (a little
+    above where averaging helps), below where a barrier lies between the two.
+    """
+    return accuracy_above_ends(halfway(a, b.state_dict()), (a, b), images, labels)
+
+
+def matched_halfway(
+    a: torch.nn.Module,
+    b: torch.nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    architecture: str,
+) -> float:
+    """Return `accuracy_halfway` once units are matched by weight and statistics gathered anew.
+
+    The second network's units are permuted (`permutations.match_weights`); the running statistics
+    of all three networks come from the images (Jordan et al. 2023 reset the middle's).
+    """
+    orders = permutations.match_weights(a.state_dict(), b.state_dict(), architecture)
+    middle = halfway(a, permutations.permute(b.state_dict(), orders, architecture))
+    networks = [copy.deepcopy(network) for network in (middle, a, b)]
+    for network in networks:
+        models.load_state(network, surgery.reestimate(network, images.split(BATCH)))
+    return accuracy_above_ends(networks[0], networks[1:], images, labels)
+
+
+def halfway(a: torch.nn.Module, state: models.State) -> torch.nn.Module:
+    """Return a copy of a network, halfway to a state."""
+    middle, own = copy.deepcopy(a), a.state_dict()
+    models.load_state(middle, {name: (own[name] + state[name]) / 2 for name in own})
+    return middle
+
+
+def accuracy_above_ends(
+    middle: torch.nn.Module,
+    ends: Sequence[torch.nn.Module],
+    images: torch.Tensor,
+    labels: torch.Tensor,
+) -> float:
+    """Return a network's accuracy less the mean of two others'."""
+    right = [
+        (probabilities(network, images).argmax(1) == labels).double().mean().item()
+        for network in (middle, *ends)
+    ]
+    return right[0] - (right[1] + right[2]) / 2
+
+
+class Stitched(activations.Recorder):
+    """While it is active, the output of one of a network's layers is replaced by another."""
+
+    def __init__(self, model: torch.nn.Module, layer: str, output: torch.Tensor) -> None:
+        super().__init__(model, ())
+        self.layer, self.output = layer, output
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Call a function of torch; put the other output in the layer's place."""
+        output = super().__torch_function__(function, types, args, kwargs)
+        if self.seen and self.seen[-1] == self.layer and output.shape == self.output.shape:
+            self.seen.append("stitched")
+            return self.output
+        return output
+
+
+@torch.inference_mode()
+def stitching(a: torch.nn.Module, b: torch.nn.Module, images: torch.Tensor) -> float:
+    """Return how far the second network works on what the first one sees.
+
+    At the end of each stage an affine map from the first network's units to the second's, the same
+    for all positions, is fitted by least squares on half of the images (Bansal et al. 2021 train
+    it). On the other half it is the share of the second network's predictions that come out, above
+    what comes out by maps fitted to other images (0); 1 where all do. The mean over stages and both
+    directions.
+    """
+    return (one_way(a, b, images) + one_way(b, a, images)) / 2
+
+
+def one_way(a: torch.nn.Module, b: torch.nn.Module, images: torch.Tensor) -> float:
+    """Return `stitching` from a network to another alone."""
+    layers = stage_ends(b, images)
+    seen = [activations.record(network, images, layers) for network in (a, b)]
+    half = len(images) // 2
+    answers, scores = b(images[half:]).argmax(1), []
+    for layer in layers:
+        x, y = (outputs[layer].movedim(1, -1).double() for outputs in seen)
+        x = torch.cat([x, torch.ones_like(x[..., :1])], -1)
+        shares = []
+        for target in (y[:half], y[:half].roll(max(1, half // 2), 0)):
+            known, wanted = x[:half].flatten(0, 2), target.flatten(0, 2)
+            fitted = torch.linalg.pinv(known.T @ known, hermitian=True) @ (known.T @ wanted)
+            with Stitched(b, layer, (x[half:] @ fitted).movedim(-1, 1).to(images.dtype)):
+                shares.append((b(images[half:]).argmax(1) == answers).double().mean().item())
+        scores.append((shares[0] - shares[1]) / (1 - shares[1]) if shares[1] < 1 else np.nan)
+    return float(np.nanmean(scores)) if not np.isnan(scores).all() else np.nan
+
+
+def stage_ends(network: torch.nn.Module, images: torch.Tensor) -> list[str]:
+    """Return the last ReLU of each size of maps that a network works with."""
+    relus = list(activations.relu_places(network, images[:1]).values())
+    sizes = {
+        name: out.shape for name, out in activations.record(network, images[:1], relus).items()
+    }
+    return list({size: name for name, size in sizes.items()}.values())
+
+
+def steadiness(network: torch.nn.Module, images: torch.Tensor, seed: int = 0) -> float:
+    """Return the share of predictions that stay when noise is added to a network's kernels.
+
+    Gaussian noise of a tenth of each layer's root mean square.
+    """
+    noisy, source = copy.deepcopy(network), seeds.generator(seed, "weights")
+    with torch.no_grad():
+        for layer in models.conv_layers(noisy).values():
+            noise = torch.randn(layer.weight.shape, generator=source)
+            layer.weight += NOISE * noise * layer.weight.square().mean().sqrt()
+    both = [probabilities(one, images).argmax(1) for one in (network, noisy)]
+    return (both[0] == both[1]).double().mean().item()

@@ -1,0 +1,100 @@
+"""What measures look at: a network with what it is shown, each thing computed once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from paradoxlib.measures import of_networks
+from paradoxlib.networks import models
+
+FEW = 200  # images, for all that costs more than predictions, units and CKA
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What networks are shown: images (n, 3, h, w) as they want them, and the right classes (n,).
+
+    `images` are {``clean``, ``noisy``}; labels may be absent, and so may the architecture, a name
+    of `models.ARCHITECTURES`. `few` are the first of the images.
+    """
+
+    images: Mapping[str, torch.Tensor]
+    labels: torch.Tensor | None = None
+    architecture: str | None = None
+
+    def few(self, which: str = "clean") -> torch.Tensor:
+        """Return the first `FEW` images."""
+        return self.images[which][:FEW]
+
+
+@dataclass
+class View:
+    """A network in evaluation mode, and what it is shown.
+
+    `predict` returns its predictions (condition, image) of ``clean`` or ``distorted`` images.
+    Without it, those of the clean and the noisy images are computed.
+    """
+
+    network: torch.nn.Module
+    shown: Shown
+    predict: Callable[[str], torch.Tensor] | None = None
+    outputs: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    @cached_property
+    def state(self) -> models.State:
+        """The network's state dict."""
+        return self.network.state_dict()
+
+    @cached_property
+    def features(self) -> dict[str, np.ndarray]:
+        """The mean of each unit over positions, on a few clean images, {ReLU: (n, units)}."""
+        return of_networks.unit_means(self.network, self.shown.few())
+
+    @cached_property
+    def steadiness(self) -> float:
+        """The share of predictions that stay under noise on the kernels."""
+        return of_networks.steadiness(self.network, self.shown.few())
+
+    def probabilities(self, which: str) -> torch.Tensor:
+        """Return the probabilities of the classes, of the ``clean`` or the ``noisy`` images."""
+        if which not in self.outputs:
+            shown = self.shown.images[which]
+            self.outputs[which] = of_networks.probabilities(self.network, shown)
+        return self.outputs[which]
+
+    def predictions(self, which: str) -> torch.Tensor:
+        """Return the predictions (condition, image) of ``clean`` or ``distorted`` images."""
+        if self.predict:
+            return self.predict(which)
+        return self.probabilities("clean" if which == "clean" else "noisy").argmax(1)[None]
+
+    def labels(self) -> torch.Tensor:
+        """Return the right classes of all images."""
+        if self.shown.labels is None:
+            raise ValueError("this measure needs to know the images' right classes: no labels")
+        return self.shown.labels
+
+    def architecture(self) -> str:
+        """Return the architecture's name."""
+        if self.shown.architecture is None:
+            known = ", ".join(models.ARCHITECTURES)
+            raise ValueError(f"this measure aligns units, for which it needs one of {known}")
+        return self.shown.architecture
+
+
+def pairwise(function: Callable[[Any, Any], float], networks: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the matrix (network, network) of function(a, b), nan on the diagonal.
+
+    `networks` holds what the function takes, by name. It is called once a pair, a before b.
+    """
+    names = list(networks)
+    table = pd.DataFrame(np.nan, names, names)
+    for a, b in combinations(names, 2):
+        table.loc[a, b] = table.loc[b, a] = function(networks[a], networks[b])
+    return table
