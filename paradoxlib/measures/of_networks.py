@@ -63,7 +63,7 @@ def unit_means(network: torch.nn.Module, images: torch.Tensor) -> dict[str, np.n
     return {name: output.double().mean((2, 3)).numpy() for name, output in outputs.items()}
 
 
-def mean_of_layers(
+def mean_over_layers(
     function: of_features.Features, a: dict[str, np.ndarray], b: dict[str, np.ndarray]
 ) -> float:
     """Return the mean of a measure of features over the layers that both networks have.

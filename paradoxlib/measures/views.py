@@ -17,7 +17,7 @@ FEW = 200  # images, for all that costs more than predictions, units and CKA
 
 
 @dataclass(frozen=True)
-class Shown:
+class Stimuli:
     """What networks are shown: images (n, 3, h, w) as they want them, and the right classes (n,).
 
     `images` are {``clean``, ``noisy``}; labels may be absent, and so may the architecture, a name
@@ -42,7 +42,7 @@ class View:
     """
 
     network: torch.nn.Module
-    shown: Shown
+    shown: Stimuli
     predict: Callable[[str], torch.Tensor] | None = None
     outputs: dict[str, torch.Tensor] = field(default_factory=dict)
 

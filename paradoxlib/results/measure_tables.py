@@ -49,12 +49,12 @@ OF_LAYERS: dict[str, tuple[Layers, str]] = {  # tables that have all pairs at on
 }
 
 
-def shown_to(session: Session) -> views.Shown:
+def shown_to(session: Session) -> views.Stimuli:
     """Return what the bench shows networks: the study's first test images, clean and noisy."""
     both = comparing.clean_and_noisy(session.study, comparing.pictures(session))
     images = dict(zip(("clean", "noisy"), both.values(), strict=True))
     labels = session.images("test").first(comparing.IMAGES).labels
-    return views.Shown(images, labels, session.study.model.architecture)
+    return views.Stimuli(images, labels, session.study.model.architecture)
 
 
 def chosen_conditions(study: Study, images: str) -> list[int]:
@@ -68,7 +68,7 @@ def chosen_conditions(study: Study, images: str) -> list[int]:
 def all_views(session: Session) -> dict[str, views.View]:
     """Return views of the networks that are compared, with the predictions of all test images."""
     shown, known = shown_to(session), predicting.predict_study(session)
-    shown_all = views.Shown(shown.images, session.images("test").labels, shown.architecture)
+    shown_all = views.Stimuli(shown.images, session.images("test").labels, shown.architecture)
 
     def view(name: str, network: torch.nn.Module) -> views.View:
         def predict(which: str) -> torch.Tensor:
@@ -79,7 +79,7 @@ def all_views(session: Session) -> dict[str, views.View]:
     return {name: view(name, network) for name, network in comparing.compared(session).items()}
 
 
-def lone_view(session: Session, shown: views.Shown, network: torch.nn.Module) -> views.View:
+def lone_view(session: Session, shown: views.Stimuli, network: torch.nn.Module) -> views.View:
     """Return the view of a network of which nothing is known yet."""
     images = session.images("test").first(comparing.IMAGES)
 
@@ -103,7 +103,7 @@ def of_all_pairs(session: Session, name: str, seen: Mapping[str, views.View]) ->
     return views.pairwise(MEASURES[name].pair, seen)
 
 
-def chance_level(session: Session, name: str, seen: Mapping[str, views.View]) -> float:
+def level_of(session: Session, name: str, seen: Mapping[str, views.View]) -> float:
     """Return what unrelated networks score by a measure."""
     if name in ALIGNED:
         return chance_levels(session)[ALIGNED[name]]
@@ -162,7 +162,7 @@ def measure_costs(session: Session) -> pd.DataFrame:
             pair = (lone_view(session, shown, seen[one].network) for one in (a, b))
             measure.pair(*pair)
             seconds.append(time.perf_counter() - start)
-        rows.append((name, measure.needs, chance_level(session, name, seen), min(seconds)))
+        rows.append((name, measure.needs, level_of(session, name, seen), min(seconds)))
     return pd.DataFrame(rows, columns=["measure", "needs", "chance", "seconds"])
 
 

@@ -1,13 +1,13 @@
-"""Measures are highest for copies, see through a permutation where they say so, and know chance."""
+"""Measures of weights are highest for copies and find a permutation where they look for it."""
 
-import numpy as np
 import pytest
 import torch
 
 from paradoxlib import seeds
 from paradoxlib.images import data
+from paradoxlib.measures import of_networks, of_weights
 from paradoxlib.networks import models
-from paradoxlib.similarity import measures, permutations, units
+from paradoxlib.similarity import permutations
 
 
 @pytest.fixture
@@ -35,7 +35,8 @@ def images():
 
 
 @pytest.mark.parametrize(
-    ("function", "same", "strangers"), [(measures.cosine, 1, 0), (measures.closeness, 0, -(2**0.5))]
+    ("function", "same", "strangers"),
+    [(of_weights.cosine, 1, 0), (of_weights.closeness, 0, -(2**0.5))],
 )
 def test_measures_of_kernels(states, function, same, strangers):
     one, other, _ = states
@@ -48,53 +49,32 @@ def test_statistics_see_what_the_kernels_do_not(states):
     moved = {
         name: value + 1 if name.endswith("running_mean") else value for name, value in state.items()
     }
-    assert measures.cosine(state, moved) == pytest.approx(1)
-    assert measures.statistics_closeness(state, state) == 0
-    one_deviation = measures.statistics_closeness(state, moved)
+    assert of_weights.cosine(state, moved) == pytest.approx(1)
+    assert of_weights.statistics_closeness(state, state) == 0
+    one_deviation = of_weights.statistics_closeness(state, moved)
     assert one_deviation == pytest.approx(-1)
 
 
 def test_strangers_are_not_above_chance_and_copies_wholly(states):
     one, other, _ = states
-    assert measures.above_chance(one, one) == pytest.approx(1)
-    assert abs(measures.above_chance(one, other)) < 0.01
+    assert of_weights.above_chance(one, one) == pytest.approx(1)
+    assert abs(of_weights.above_chance(one, other)) < 0.01
 
 
 def test_matching_by_weight_and_by_activation_undoes_a_permutation(networks, states, images):
     ours, theirs, copy = networks
     one, other, permuted = states
-    assert measures.cosine(one, permuted) < 0.2
-    assert measures.matched_weights(one, permuted, "resnet20") == pytest.approx(1)
-    assert measures.matched_weights(one, other, "resnet20") < 0.3
-    found = measures.matched_activations(ours, copy, images, "resnet20")
-    strangers = measures.matched_activations(ours, theirs, images, "resnet20")
+    assert of_weights.cosine(one, permuted) < 0.2
+    assert of_weights.matched_weights(one, permuted, "resnet20") == pytest.approx(1)
+    assert of_weights.matched_weights(one, other, "resnet20") < 0.3
+    found = of_networks.matched_activations(ours, copy, images, "resnet20")
+    strangers = of_networks.matched_activations(ours, theirs, images, "resnet20")
     assert found > 0.9 and strangers < 0.3  # a unit that no image moves has no partner
 
 
 def test_units_and_cka_do_not_depend_on_the_order_of_units(networks, images):
     ours, theirs, copy = networks
-    assert measures.matched_units(ours, copy, images) == pytest.approx(1, abs=1e-4)
-    assert measures.matched_units(ours, theirs, images) < 0.9
-    assert measures.layers_cka(ours, copy, images) == pytest.approx(1, abs=1e-4)
-    assert measures.layers_cka(ours, theirs, images) < 0.99
-
-
-def test_all_pairs_are_asked_once_in_the_order_of_names():
-    asked = []
-
-    def function(a, b):
-        asked.append((a, b))
-        return a - b
-
-    matrix = measures.pairwise(function, {"x": 5, "y": 3, "z": 10})
-    assert asked == [(5, 3), (5, 10), (3, 10)]
-    assert matrix.loc["x", "z"] == matrix.loc["z", "x"] == -5
-    assert np.isnan(np.diag(matrix)).all()
-
-
-def test_same_partners_of_a_permuted_network():
-    kernels = torch.randn(16, 27, generator=torch.Generator().manual_seed(0))
-    order = np.random.default_rng(0).permutation(16)
-    layer = units.Layer(*[np.zeros(16)] * 4, np.eye(16), np.eye(16), np.eye(16)[:, order], 100)
-    assert measures.same_partners(layer, kernels, kernels[order]) == 1
-    assert measures.same_partners(layer, kernels, kernels) < 0.5
+    assert of_networks.matched_units(ours, copy, images) == pytest.approx(1, abs=1e-4)
+    assert of_networks.matched_units(ours, theirs, images) < 0.9
+    assert of_networks.layers_cka(ours, copy, images) == pytest.approx(1, abs=1e-4)
+    assert of_networks.layers_cka(ours, theirs, images) < 0.99

@@ -1,0 +1,18 @@
+"""All pairs of networks, each asked once."""
+
+import numpy as np
+
+from paradoxlib.measures import views
+
+
+def test_all_pairs_are_asked_once_in_the_order_of_names():
+    asked = []
+
+    def function(a, b):
+        asked.append((a, b))
+        return a - b
+
+    matrix = views.pairwise(function, {"x": 5, "y": 3, "z": 10})
+    assert asked == [(5, 3), (5, 10), (3, 10)]
+    assert matrix.loc["x", "z"] == matrix.loc["z", "x"] == -5
+    assert np.isnan(np.diag(matrix)).all()
