@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from paradoxlib.behaviour import scores
-from paradoxlib.measures import chance, of_features, of_networks, of_weights
+from paradoxlib.measures import chance, of_features, of_networks, of_views, of_weights
 from paradoxlib.measures.views import View
 from paradoxlib.networks import models
 from paradoxlib.similarity import kernels
@@ -113,49 +112,6 @@ def of_images(
     return Measure(needs, pair, (lowest, highest), (ORDER_OF_UNITS,), source, found)
 
 
-def js(which: str, a: View, b: View) -> float:
-    """Return the likeness of the probabilities of ``clean`` or ``noisy`` images."""
-    return of_networks.output_likeness(a.probabilities(which), b.probabilities(which))
-
-
-def equal(which: str, a: View, b: View) -> float:
-    """Return the share of equal predictions of ``clean`` or ``distorted`` images."""
-    return scores.equal_predictions(a.predictions(which), b.predictions(which))
-
-
-def consistent(which: str, a: View, b: View) -> float:
-    """Return the error consistency on ``clean`` or ``distorted`` images."""
-    return scores.error_consistency(a.predictions(which), b.predictions(which), a.labels())
-
-
-def cka(which: str, a: View, b: View) -> float:
-    """Return the mean CKA of the layers on ``clean`` or ``noisy`` images."""
-    return of_networks.layers_cka(a.network, b.network, a.shown.images[which])
-
-
-def matched_by_activation(a: View, b: View) -> float:
-    """Return the kernel correlation once whole networks are matched by activation."""
-    few, name = a.shown.few(), a.architecture()
-    return of_networks.matched_activations(a.network, b.network, few, name)
-
-
-def matched_by_weight(a: View, b: View) -> float:
-    """Return the kernel correlation once whole networks are matched by weight."""
-    return of_weights.matched_weights(a.state, b.state, a.architecture())
-
-
-def midpoint(a: View, b: View) -> float:
-    """Return the accuracy halfway between the networks, above their own."""
-    few = a.shown.few()
-    return of_networks.accuracy_halfway(a.network, b.network, few, a.labels()[: len(few)])
-
-
-def matched_midpoint(a: View, b: View) -> float:
-    """Return the accuracy halfway between networks matched by weight, above their own."""
-    few, name = a.shown.few(), a.architecture()
-    return of_networks.matched_halfway(a.network, b.network, few, a.labels()[: len(few)], name)
-
-
 MEASURES = {
     "kernel correlation, paper's alignment": of_kernels("paper", "Akbarinia 2019"),
     "kernel correlation, greedy": of_kernels("greedy", "Li 2015"),
@@ -188,14 +144,19 @@ MEASURES = {
     ),
     "whole network matched by weight": Measure(
         "weights",
-        matched_by_weight,
+        of_views.matched_by_weight,
         (-1, 1),
         (SCALE,),
         "Ainsworth 2023",
-        chance.of_fresh_networks(matched_by_weight),
+        chance.of_fresh_networks(of_views.matched_by_weight),
     ),
     "whole network matched by activation": Measure(
-        "weights, images", matched_by_activation, (-1, 1), (ORDER_OF_UNITS,), "Ainsworth 2023", 0.0
+        "weights, images",
+        of_views.matched_by_activation,
+        (-1, 1),
+        (ORDER_OF_UNITS,),
+        "Ainsworth 2023",
+        0.0,
     ),
     "batch norms' running statistics": Measure(
         "weights",
@@ -207,13 +168,13 @@ MEASURES = {
     ),
     "matched units": of_images(
         "images",
-        lambda a, b: of_networks.matched_units(a.network, b.network, a.shown.images["clean"]),
+        lambda a, b: of_networks.matched_units(a.network, b.network, a.stimuli.images["clean"]),
         -1,
         1,
         "Li 2015",
     ),
-    "CKA, clean": of_images("images", partial(cka, "clean"), -INF, 1, "Nguyen 2020"),
-    "CKA, noise": of_images("images", partial(cka, "noisy"), -INF, 1, "Nguyen 2020"),
+    "CKA, clean": of_images("images", partial(of_views.cka, "clean"), -INF, 1, "Nguyen 2020"),
+    "CKA, noise": of_images("images", partial(of_views.cka, "noisy"), -INF, 1, "Nguyen 2020"),
     "CKA of unit means": of_layers(of_features.linear_cka, 0, 1, "Kornblith 2019"),
     "CKA of unit means, Gaussian": of_layers(of_features.kernel_cka, 0, 1, "Kornblith 2019"),
     "distances of images (RSA)": of_layers(
@@ -234,14 +195,16 @@ MEASURES = {
     "clusters of images": of_layers(of_features.clusters, -INF, 0, "Edelsbrunner 2002"),
     "stitching": of_images(
         "images",
-        lambda a, b: of_networks.stitching(a.network, b.network, a.shown.few()),
+        of_views.stitching,
         -INF,
         1,
         "Bansal 2021",
     ),
-    "halfway": Measure("weights, images, labels", midpoint, (-1, 1), (), "Frankle 2020", NAN),
+    "halfway": Measure(
+        "weights, images, labels", of_views.halfway, (-1, 1), (), "Frankle 2020", NAN
+    ),
     "halfway, matched by weight": Measure(
-        "weights, images, labels", matched_midpoint, (-1, 1), (), "Jordan 2023", NAN
+        "weights, images, labels", of_views.matched_halfway, (-1, 1), (), "Jordan 2023", NAN
     ),
     "steadiness under noise on kernels": Measure(
         "weights, images",
@@ -251,11 +214,11 @@ MEASURES = {
         "here",
         NAN,
     ),
-    "probabilities, clean": of_images("images", partial(js, "clean"), 0, 1, "Lin 1991"),
-    "probabilities, noise": of_images("images", partial(js, "noisy"), 0, 1, "Lin 1991"),
+    "probabilities, clean": of_images("images", partial(of_views.js, "clean"), 0, 1, "Lin 1991"),
+    "probabilities, noise": of_images("images", partial(of_views.js, "noisy"), 0, 1, "Lin 1991"),
     "equal predictions, clean": of_images(
         "images",
-        partial(equal, "clean"),
+        partial(of_views.equal, "clean"),
         0,
         1,
         "here",
@@ -263,29 +226,30 @@ MEASURES = {
     ),
     "equal predictions, distorted": of_images(
         "images",
-        partial(equal, "distorted"),
+        partial(of_views.equal, "distorted"),
         0,
         1,
         "here",
         chance.of_independent_answers("distorted"),
     ),
     "error consistency, clean": of_images(
-        "images, labels", partial(consistent, "clean"), -1, 1, "Geirhos 2020", 0.0
+        "images, labels", partial(of_views.consistent, "clean"), -1, 1, "Geirhos 2020", 0.0
     ),
     "error consistency, distorted": of_images(
-        "images, labels", partial(consistent, "distorted"), -1, 1, "Geirhos 2020", 0.0
+        "images, labels", partial(of_views.consistent, "distorted"), -1, 1, "Geirhos 2020", 0.0
     ),
 }
 
 
-def registered() -> dict[str, of_features.Features]:
-    """Return the measures of features under the names of a public registry of measures.
-
-    {``measure/paradoxlib/<name>``: function of x (n, units) and y (n, units)}, as registries of
-    measures of representations keep them; higher is more alike.
-    """
-    functions = (
-        "rsa rsa_euclidean procrustes shape_closeness cca svcca pwcca regression linear_cka "
-        "kernel_cka distance_correlation neighbours topology clusters"
-    )
-    return {f"measure/paradoxlib/{name}": getattr(of_features, name) for name in functions.split()}
+def as_markdown() -> str:
+    """Return all measures as a table in Markdown, a line each."""
+    lines = [
+        "| measure | needs | range | unchanged by | source |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, measure in MEASURES.items():
+        low, high = (f"{end:.3g}".replace("inf", "∞") for end in measure.range)
+        free = ", ".join(measure.unchanged_by) or "nothing"
+        cells = (name, measure.needs, f"{low} to {high}", free, measure.source)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -19,7 +19,7 @@ def of_fresh_networks(pair: Pair) -> Chance:
     """Return the chance level of two networks with fresh weights."""
 
     def level(views: Mapping[str, View]) -> float:
-        shown = next(iter(views.values())).shown
+        shown = next(iter(views.values())).stimuli
         name, fresh = next(iter(views.values())).architecture(), seeds.generator
         a, b = (models.build(name, generator=fresh("chance", one)).eval() for one in "ab")
         return pair(View(a, shown), View(b, shown))
@@ -32,7 +32,7 @@ def of_other_images(pair: Pair) -> Chance:
 
     def level(views: Mapping[str, View]) -> float:
         first, *others = views.values()
-        elsewhere = View(activations.OtherImages(first.network), first.shown)
+        elsewhere = View(activations.OtherImages(first.network), first.stimuli)
         return float(np.mean([pair(elsewhere, other) for other in others])) if others else np.nan
 
     return level
@@ -50,7 +50,7 @@ def of_shuffled_units(pair: Pair) -> Chance:
 
         def shuffled(a: View, b: View) -> float:
             orders = {group: torch.randperm(n, generator=source) for group, n in sizes.items()}
-            other = View(b.network, b.shown)
+            other = View(b.network, b.stimuli)
             other.state = permutations.permute(b.state, orders, one.architecture())
             return pair(a, other)
 

@@ -227,3 +227,24 @@ def spanning(apart: np.ndarray) -> np.ndarray:
     They are the heights at which single linkage joins clusters.
     """
     return hierarchy.linkage(apart, "single")[:, 2]
+
+
+REGISTERED = {  # under the names that registries of measures use; higher is more alike
+    f"measure/paradoxlib/{function.__name__}": function
+    for function in (
+        rsa,
+        rsa_euclidean,
+        procrustes,
+        shape_closeness,
+        cca,
+        svcca,
+        pwcca,
+        regression,
+        linear_cka,
+        kernel_cka,
+        distance_correlation,
+        neighbours,
+        topology,
+        clusters,
+    )
+}

@@ -5,7 +5,6 @@ alike the networks are; `catalogue` says what each does not see, its range and i
 """
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -88,56 +87,23 @@ def output_likeness(a: torch.Tensor, b: torch.Tensor) -> float:
     return 1 - (entropies[0] - (entropies[1] + entropies[2]) / 2) / float(np.log(2))
 
 
-def accuracy_halfway(
-    a: torch.nn.Module, b: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor
-) -> float:
-    """Return the accuracy of the network halfway between two, less the mean of theirs.
-
-    Weights and running statistics are averaged index to index. About 0 within one basin (a little
-    above where averaging helps), below where a barrier lies between the two.
-    """
-    return accuracy_above_ends(halfway(a, b.state_dict()), (a, b), images, labels)
-
-
-def matched_halfway(
-    a: torch.nn.Module,
-    b: torch.nn.Module,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    architecture: str,
-) -> float:
-    """Return `accuracy_halfway` once units are matched by weight and statistics gathered anew.
-
-    The second network's units are permuted (`permutations.match_weights`); the running statistics
-    of all three networks come from the images (Jordan et al. 2023 reset the middle's).
-    """
-    orders = permutations.match_weights(a.state_dict(), b.state_dict(), architecture)
-    middle = halfway(a, permutations.permute(b.state_dict(), orders, architecture))
-    networks = [copy.deepcopy(network) for network in (middle, a, b)]
-    for network in networks:
-        models.load_state(network, surgery.reestimate(network, images.split(BATCH)))
-    return accuracy_above_ends(networks[0], networks[1:], images, labels)
-
-
 def halfway(a: torch.nn.Module, state: models.State) -> torch.nn.Module:
-    """Return a copy of a network, halfway to a state."""
+    """Return the network between one and a state: weights and statistics averaged by index."""
     middle, own = copy.deepcopy(a), a.state_dict()
     models.load_state(middle, {name: (own[name] + state[name]) / 2 for name in own})
     return middle
 
 
-def accuracy_above_ends(
-    middle: torch.nn.Module,
-    ends: Sequence[torch.nn.Module],
-    images: torch.Tensor,
-    labels: torch.Tensor,
-) -> float:
-    """Return a network's accuracy less the mean of two others'."""
-    right = [
-        (probabilities(network, images).argmax(1) == labels).double().mean().item()
-        for network in (middle, *ends)
-    ]
-    return right[0] - (right[1] + right[2]) / 2
+def refreshed(network: torch.nn.Module, images: torch.Tensor) -> torch.nn.Module:
+    """Return a copy of a network with running statistics gathered anew on images."""
+    fresh = copy.deepcopy(network)
+    models.load_state(fresh, surgery.reestimate(network, images.split(BATCH)))
+    return fresh
+
+
+def share_right(network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
+    """Return the share of images whose class a network names."""
+    return (probabilities(network, images).argmax(1) == labels).double().mean().item()
 
 
 class Stitched(activations.Recorder):
@@ -159,35 +125,43 @@ class Stitched(activations.Recorder):
 
 
 @torch.inference_mode()
-def stitching(a: torch.nn.Module, b: torch.nn.Module, images: torch.Tensor) -> float:
-    """Return how far the second network works on what the first one sees.
+def stitched(
+    a: dict[str, torch.Tensor],
+    network: torch.nn.Module,
+    b: dict[str, torch.Tensor],
+    images: torch.Tensor,
+) -> float:
+    """Return how far a network works on what another one sees.
 
-    At the end of each stage an affine map from the first network's units to the second's, the same
-    for all positions, is fitted by least squares on half of the images (Bansal et al. 2021 train
-    it). On the other half it is the share of the second network's predictions that come out, above
-    what comes out by maps fitted to other images (0); 1 where all do. The mean over stages and both
-    directions.
+    At the end of each stage an affine map from the other network's units (`a`, what `stage_outputs`
+    returns) to its own (`b`), the same for all positions, is fitted by least squares on half of the
+    images (Bansal et al. 2021 train it). On the other half it is the share of the network's
+    predictions that come out, above what comes out by maps fitted to other images (0); 1 where all
+    do. The mean over stages; nan where maps to other images tell all, or the networks' maps differ
+    in size.
     """
-    return (one_way(a, b, images) + one_way(b, a, images)) / 2
-
-
-def one_way(a: torch.nn.Module, b: torch.nn.Module, images: torch.Tensor) -> float:
-    """Return `stitching` from a network to another alone."""
-    layers = stage_ends(b, images)
-    seen = [activations.record(network, images, layers) for network in (a, b)]
-    half = len(images) // 2
-    answers, scores = b(images[half:]).argmax(1), []
-    for layer in layers:
-        x, y = (outputs[layer].movedim(1, -1).double() for outputs in seen)
+    half, scores = len(images) // 2, []
+    answers = network(images[half:]).argmax(1)
+    for (layer, y), x in zip(b.items(), a.values(), strict=False):
+        if x.shape[2:] != y.shape[2:]:
+            continue
+        x, y = (output.movedim(1, -1).double() for output in (x, y))
         x = torch.cat([x, torch.ones_like(x[..., :1])], -1)
-        shares = []
+        known = x[:half].flatten(0, 2)
+        inverse, made = torch.linalg.pinv(known.T @ known, hermitian=True), []
         for target in (y[:half], y[:half].roll(max(1, half // 2), 0)):
-            known, wanted = x[:half].flatten(0, 2), target.flatten(0, 2)
-            fitted = torch.linalg.pinv(known.T @ known, hermitian=True) @ (known.T @ wanted)
-            with Stitched(b, layer, (x[half:] @ fitted).movedim(-1, 1).to(images.dtype)):
-                shares.append((b(images[half:]).argmax(1) == answers).double().mean().item())
-        scores.append((shares[0] - shares[1]) / (1 - shares[1]) if shares[1] < 1 else np.nan)
-    return float(np.nanmean(scores)) if not np.isnan(scores).all() else np.nan
+            made.append(x[half:] @ (inverse @ (known.T @ target.flatten(0, 2))))
+        output = torch.cat(made).movedim(-1, 1).to(images.dtype)
+        with Stitched(network, layer, output):
+            found = network(images[half:].repeat(2, 1, 1, 1)).argmax(1).view(2, -1)
+        share, control = (found == answers).double().mean(1).tolist()
+        scores.append((share - control) / (1 - control) if control < 1 else np.nan)
+    return float(np.mean(scores)) if scores else np.nan
+
+
+def stage_outputs(network: torch.nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return {ReLU: output (n, units, h, w)} of the last ReLU of each size of maps."""
+    return activations.record(network, images, stage_ends(network, images))
 
 
 def stage_ends(network: torch.nn.Module, images: torch.Tensor) -> list[str]:

@@ -42,7 +42,7 @@ class View:
     """
 
     network: torch.nn.Module
-    shown: Stimuli
+    stimuli: Stimuli
     predict: Callable[[str], torch.Tensor] | None = None
     outputs: dict[str, torch.Tensor] = field(default_factory=dict)
 
@@ -54,17 +54,34 @@ class View:
     @cached_property
     def features(self) -> dict[str, np.ndarray]:
         """The mean of each unit over positions, on a few clean images, {ReLU: (n, units)}."""
-        return of_networks.unit_means(self.network, self.shown.few())
+        return of_networks.unit_means(self.network, self.stimuli.few())
 
     @cached_property
     def steadiness(self) -> float:
         """The share of predictions that stay under noise on the kernels."""
-        return of_networks.steadiness(self.network, self.shown.few())
+        return of_networks.steadiness(self.network, self.stimuli.few())
+
+    @cached_property
+    def stages(self) -> dict[str, torch.Tensor]:
+        """What the network puts out at the end of each stage, on a few clean images."""
+        return of_networks.stage_outputs(self.network, self.stimuli.few())
+
+    @cached_property
+    def right(self) -> float:
+        """The share of a few clean images that the network names rightly."""
+        few = self.stimuli.few()
+        return of_networks.share_right(self.network, few, self.labels()[: len(few)])
+
+    @cached_property
+    def refreshed(self) -> "View":
+        """The view of the network with statistics gathered anew on a few clean images."""
+        fresh = of_networks.refreshed(self.network, self.stimuli.few())
+        return View(fresh, self.stimuli)
 
     def probabilities(self, which: str) -> torch.Tensor:
         """Return the probabilities of the classes, of the ``clean`` or the ``noisy`` images."""
         if which not in self.outputs:
-            shown = self.shown.images[which]
+            shown = self.stimuli.images[which]
             self.outputs[which] = of_networks.probabilities(self.network, shown)
         return self.outputs[which]
 
@@ -76,16 +93,16 @@ class View:
 
     def labels(self) -> torch.Tensor:
         """Return the right classes of all images."""
-        if self.shown.labels is None:
+        if self.stimuli.labels is None:
             raise ValueError("this measure needs to know the images' right classes: no labels")
-        return self.shown.labels
+        return self.stimuli.labels
 
     def architecture(self) -> str:
         """Return the architecture's name."""
-        if self.shown.architecture is None:
+        if self.stimuli.architecture is None:
             known = ", ".join(models.ARCHITECTURES)
             raise ValueError(f"this measure aligns units, for which it needs one of {known}")
-        return self.shown.architecture
+        return self.stimuli.architecture
 
 
 def pairwise(function: Callable[[Any, Any], float], networks: Mapping[str, Any]) -> pd.DataFrame:

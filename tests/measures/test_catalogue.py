@@ -68,7 +68,7 @@ def changed(view, change):
             state[f"{layer}.weight"] = new
     other = copy.deepcopy(view.network)
     models.load_state(other, state)
-    return views.View(other, view.shown)
+    return views.View(other, view.stimuli)
 
 
 @pytest.mark.parametrize("name", MEASURES)
@@ -76,7 +76,7 @@ def test_a_measure_is_in_its_range_and_highest_for_copies(name, strangers):
     a, b = strangers
     measure = MEASURES[name]
     lowest, highest = measure.range
-    value, same = measure.pair(a, b), measure.pair(a, views.View(a.network, a.shown))
+    value, same = measure.pair(a, b), measure.pair(a, views.View(a.network, a.stimuli))
     assert lowest - 1e-6 <= value <= highest + 1e-6
     of_copies = 0 if name.startswith("halfway") else highest
     dead = "paper" in name or "above chance" in name  # the paper scores a constant kernel 0
@@ -96,7 +96,7 @@ def test_a_measure_of_weights_is_unchanged_by_what_it_says_and_by_nothing_else(
     measure, moved = MEASURES[name], changed(b, change)
     if name in LOCAL and change != catalogue.SCALE:
         return  # a local optimum; that a copy's units are found is tested in test_of_weights
-    of_relatives = measure.pair(b, views.View(b.network, b.shown))
+    of_relatives = measure.pair(b, views.View(b.network, b.stimuli))
     same = [
         measure.pair(a, moved) == pytest.approx(measure.pair(a, b), abs=1e-5),
         measure.pair(b, moved) == pytest.approx(of_relatives, abs=1e-5),
@@ -122,7 +122,7 @@ def test_chance_is_below_copies_and_inside_the_range(name, strangers):
 
 
 def test_what_a_measure_needs_is_asked_for_in_one_sentence(strangers):
-    unlabelled = views.Stimuli(strangers[0].shown.images)
+    unlabelled = views.Stimuli(strangers[0].stimuli.images)
     a, b = (views.View(view.network, unlabelled) for view in strangers)
     with pytest.raises(ValueError, match="no labels"):
         MEASURES["error consistency, clean"].pair(a, b)
@@ -136,7 +136,8 @@ def test_stitching_a_network_to_itself_works_and_what_is_stitched_in_is_what_is_
     a, _ = (view.network for view in strangers)
     images = shown.images["clean"].repeat(3, 1, 1, 1)[:100]
     images = images + 0.05 * torch.randn(images.shape, generator=seeds.generator("jitter"))
-    assert of_networks.stitching(a, a, images) == pytest.approx(1, abs=0.05)
+    outputs = of_networks.stage_outputs(a, images)
+    assert of_networks.stitched(outputs, a, outputs, images) == pytest.approx(1, abs=0.05)
     layer = of_networks.stage_ends(a, images)[-1]
     output = activations.record(a, images, [layer])[layer]
     with of_networks.Stitched(a, layer, torch.zeros_like(output)):

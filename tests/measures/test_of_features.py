@@ -8,9 +8,9 @@ from scipy.spatial import distance
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import NearestNeighbors
 
-from paradoxlib.measures import catalogue, of_features
+from paradoxlib.measures import of_features
 
-MEASURES = {name.rpartition("/")[2]: each for name, each in catalogue.registered().items()}
+MEASURES = {name.rpartition("/")[2]: each for name, each in of_features.REGISTERED.items()}
 ROTATED = set(MEASURES) - {"rsa", "pwcca"}
 
 
