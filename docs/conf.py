@@ -41,6 +41,7 @@ menu = {
         "docs/studies",
         "docs/reproduction",
         "docs/own_networks",
+        "docs/measures",
         "docs/clusters",
         "benchmarks/README",
     ],

@@ -163,12 +163,17 @@ def compare(a: str, b: str, alignment: str = "paper") -> None:
 
 
 @app.command("measures")
-def bench_measures(study: str, data_root: DataRoot = "") -> None:
+def bench_measures(study: Annotated[str, typer.Argument()] = "", data_root: DataRoot = "") -> None:
     """How well does each measure of likeness go with how alike networks behave?
 
-    Spearman's rho with compatibility, over kinds of pairs.
+    Spearman's rho with compatibility, over kinds of pairs. Without a study, list the measures.
     """
     from paradoxlib import results
+    from paradoxlib.measures import catalogue
+
+    if not study:
+        typer.echo(catalogue.as_markdown())
+        return
 
     table = results.measure_bench(start(study, data_root))
     kinds = "".join(f"{kind:>34}" for kind in table["pairs"].unique())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from paradoxlib import seeds
+from paradoxlib import paths, seeds
 from paradoxlib.images import data, distortions
 from paradoxlib.measures import catalogue, of_networks, views
 from paradoxlib.measures.catalogue import MEASURES
@@ -119,6 +119,12 @@ def test_chance_is_below_copies_and_inside_the_range(name, strangers):
     level = measure.level(dict(zip("ab", strangers, strict=True)))
     if not np.isnan(level):
         assert measure.range[0] <= level < measure.range[1]
+
+
+def test_the_page_lists_every_measure_and_its_source():
+    page = (paths.PACKAGE.parent / "docs" / "measures.md").read_text()
+    assert catalogue.as_markdown() in page
+    assert all(f"- {m.source}:" in page for m in MEASURES.values() if m.source != "here")
 
 
 def test_what_a_measure_needs_is_asked_for_in_one_sentence(strangers):
