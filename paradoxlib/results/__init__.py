@@ -8,6 +8,7 @@ from paradoxlib.results.behaviour_tables import (
     correspondences,
     noise_seeds,
     original,
+    original_file,
     pairs,
     transplant_pair,
     transplants,

@@ -1,11 +1,12 @@
 """Tables of how networks behave: accuracies, pairs, transplants, and the paper's claims."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import torch
 
-from paradoxlib import keep
+from paradoxlib import keep, paths
 from paradoxlib.behaviour import contributions, correspondence, facts, intervals, paradox, scores
 from paradoxlib.networks import models, surgery, weights
 from paradoxlib.paper import published, statements
@@ -16,6 +17,7 @@ from paradoxlib.studies import predicting, trained
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
+ORIGINAL, ORIGINAL_CLASSES = "resnet50-0676ba61.pth", 1000  # torchvision's IMAGENET1K_V1
 SEEDED_NETWORKS, SEEDS = 30, 3  # that are evaluated under other noise, and how often
 
 
@@ -240,6 +242,20 @@ def original_similarity(session: Session, network: torch.nn.Module) -> pd.DataFr
     return pd.DataFrame(rows, columns=["network", "similarity"])
 
 
+def original_file(session: Session) -> Path | None:
+    """Return the file of the original ResNet50's weights, where it is there and fits the study.
+
+    It has torchvision's name, ``resnet50-0676ba61.pth``, and lies in the folder of the data sets or
+    where torchvision keeps what it downloads. It fits a study of ResNet50 with 1,000 classes.
+    """
+    kind, root = session.study.model, paths.data_root(session.data_root)
+    places = [folder / ORIGINAL for folder in (root, Path(torch.hub.get_dir()) / "checkpoints")]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None or kind.architecture != "resnet50" or kind.small_images:
+        return None
+    return found if len(session.images("test").classes) == ORIGINAL_CLASSES else None
+
+
 def original(
     session: Session, network: torch.nn.Module | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -249,8 +265,8 @@ def original(
     ----------
     network : torch.nn.Module, optional
         torchvision's resnet50, in evaluation mode, made for ImageNet's normalisation. Where it is
-        not given it is the trained one of 2016's recipe (IMAGENET1K_V1), which torchvision
-        downloads if need be.
+        not given it is the trained one of 2016's recipe (IMAGENET1K_V1), from `original_file` or
+        downloaded by torchvision.
 
     Returns
     -------
@@ -267,9 +283,12 @@ def original(
     classes, kind = len(session.images("test").classes), session.study.model.architecture
     if network is None:
         network = resnet50().eval()
-        trained_by = ResNet50_Weights.IMAGENET1K_V1
-        network.load_state_dict(trained_by.get_state_dict(check_hash=True, weights_only=True))
+        trained_by, file = ResNet50_Weights.IMAGENET1K_V1, original_file(session)
+        state = torch.load(file, "cpu", weights_only=True) if file else None
+        network.load_state_dict(
+            state or trained_by.get_state_dict(check_hash=True, weights_only=True)
+        )
     if kind != "resnet50" or len(network.state_dict()["fc.bias"]) != classes:
         own = f"study {session.study.name} has {kind} of {classes} classes"
-        raise ValueError(f"{own}: the original is a resnet50 of 1000")
+        raise ValueError(f"{own}: the original is a resnet50 of {ORIGINAL_CLASSES}")
     return original_accuracy(session, network), original_similarity(session, network)

@@ -10,6 +10,7 @@ from torchvision.models import resnet50
 
 from paradoxlib import results
 from paradoxlib.behaviour import scores
+from paradoxlib.results import behaviour_tables
 from paradoxlib.similarity import kernels
 from paradoxlib.studies import sessions
 
@@ -77,6 +78,18 @@ def test_the_original_network_stands_beside_ours(pictures):
     )
     with pytest.raises(ValueError, match="has resnet50 of 2 classes"):
         results.original(pictures, resnet50(num_classes=3))
+
+
+def test_the_original_network_is_read_where_its_weights_are_given(pictures, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: "nowhere")
+    assert results.original_file(pictures) is None
+    torch.manual_seed(0)
+    network = resnet50(num_classes=2).eval()
+    file = Path(pictures.data_root) / "resnet50-0676ba61.pth"
+    torch.save(network.state_dict(), file)
+    assert results.original_file(pictures) is None  # two classes are not ImageNet's
+    monkeypatch.setattr(behaviour_tables, "ORIGINAL_CLASSES", 2)
+    assert results.original_file(pictures) == file
 
 
 def test_a_picture_cut_short_is_named(pictures):
