@@ -105,9 +105,9 @@ def predict_conditions(
     half = precision == "bfloat16" and devices.computes_bfloat16(device)
 
     def make_blocks() -> Iterator[Shown]:
-        for i in work:
-            for index, pixels in augmentation.distorted_blocks(images, conditions[i], seed, device):
-                yield Shown(i * len(images) + index, pixels)
+        shown = [conditions[i] for i in work]
+        for place, index, pixels in augmentation.distorted_blocks(images, shown, seed, device):
+            yield Shown(work[place] * len(images) + index, pixels)
 
     def run_task(task: Task) -> torch.Tensor:
         return classify(folded[task.network], task.pixels, half)

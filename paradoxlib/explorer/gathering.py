@@ -123,9 +123,9 @@ def chance_of_layers(study: Study) -> dict[str, float]:
 def distorted(study: Study, images: datasets.Images) -> np.ndarray:
     """Return images as the networks saw them: uint8 (condition, image, 3, h, w)."""
     seen = []
-    for name, level in study.conditions:
-        distortions.check_level(name, level)
-        blocks = augmentation.distorted_blocks(images, (name, level), study.evaluation.seed)
-        pixels = np.concatenate([block.numpy() for _, block in blocks])
+    for condition in study.conditions:
+        distortions.check_level(*condition)
+        blocks = augmentation.distorted_blocks(images, [condition], study.evaluation.seed)
+        pixels = np.concatenate([block.numpy() for *_, block in blocks])
         seen.append((pixels * 255).round().astype(np.uint8))
     return np.stack(seen)

@@ -98,16 +98,18 @@ def distort_randomly(
 
 def distorted_blocks(
     images: datasets.Images | datasets.ImageFiles,
-    condition: distortions.Condition,
+    conditions: Sequence[distortions.Condition],
     seed: int = 1,
     device: torch.device | str = "cpu",
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield (indices, float images 0..1) of a data set under a condition, `BLOCK` at a time.
+) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+    """Yield (place of the condition, indices, float images 0..1), `BLOCK` images at a time.
 
-    The noise depends on the seed and the condition alone, so every network sees the same.
+    Each block is shown under all conditions in turn, so that it is read once. The noise depends on
+    the seed and the condition alone, so every network sees the same.
     """
-    name, level = condition
-    noise = seeds.generator(seed, name, float(level))
+    noises = [seeds.generator(seed, name, float(level)) for name, level in conditions]
     order = torch.arange(len(images))
     for index, pixels, _ in datasets.batches(images, order, BLOCK, device=device):
-        yield index, distortions.distort(pixels.float() / 255, name, level, noise)
+        clear = pixels.float() / 255
+        for place, (name, level) in enumerate(conditions):
+            yield place, index, distortions.distort(clear, name, level, noises[place])

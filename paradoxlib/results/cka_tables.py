@@ -106,7 +106,7 @@ def depth_components(session: Session) -> pd.DataFrame:
     Networks are named by their studies. `dominant` is the share that lies in the 2 % of the images
     that are furthest from the mean (`cka.dominant_images`).
     """
-    some, parts = comparing.pictures(session)[:COMPONENT_IMAGES], {}
+    some, parts = comparing.pictures(session, COMPONENT_IMAGES), {}
     for name, network in compared_depths(session).items():
         shares = {"share": cka.first_component(network, some)}
         parts[name] = pd.DataFrame(shares | {"dominant": cka.dominant_images(network, some)})

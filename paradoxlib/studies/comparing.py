@@ -52,9 +52,9 @@ def compared_children(study: Study) -> list[tuple[str, str]]:
     return [(parent, name) for name, parent in study.parents.items() if parent and name in names]
 
 
-def pictures(session: Session) -> torch.Tensor:
-    """Return the study's first test images, `IMAGES` at most, float 0..1."""
-    images = session.images("test").first(IMAGES)
+def pictures(session: Session, count: int = IMAGES) -> torch.Tensor:
+    """Return the study's first test images, `count` at most, float 0..1."""
+    images = session.images("test").first(count)
     batches = datasets.batches(images, torch.arange(len(images)), 250)
     return torch.cat([pixels for _, pixels, _ in batches]).float() / 255
 

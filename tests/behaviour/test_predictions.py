@@ -71,7 +71,10 @@ def test_bfloat16_changes_few_predictions(networks, images):
 
 def test_the_noise_comes_from_the_seed_alone(images):
     first, again, other = (
-        [block for _, block in augmentation.distorted_blocks(images, ("gaussian_noise", 0.1), seed)]
+        [
+            block
+            for *_, block in augmentation.distorted_blocks(images, [("gaussian_noise", 0.1)], seed)
+        ]
         for seed in (1, 1, 2)
     )
     assert torch.equal(torch.cat(first), torch.cat(again))

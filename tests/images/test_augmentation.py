@@ -107,13 +107,14 @@ def test_training_batches_are_those_images_moved_and_distorted():
 
 def test_blocks_are_the_distorted_data_set_with_the_same_noise_each_time():
     images = data.load("digits", "train").first(augmentation.BLOCK + 30)
-    condition = ("gaussian_noise", 0.05)
+    noise, whole = ("gaussian_noise", 0.05), ("contrast", 1.0)
     one, again, other = (
-        list(augmentation.distorted_blocks(images, condition, seed)) for seed in (1, 1, 2)
+        list(augmentation.distorted_blocks(images, conditions, seed))
+        for conditions, seed in (([whole, noise], 1), ([noise], 1), ([noise], 2))
     )
-    assert [len(index) for index, _ in one] == [augmentation.BLOCK, 30]
-    assert torch.equal(torch.cat([index for index, _ in one]), torch.arange(len(images)))
-    for (_, a), (_, b), (_, c) in zip(one, again, other, strict=True):
+    shown = [(place, len(index)) for place, index, _ in one]
+    assert shown == [(0, augmentation.BLOCK), (1, augmentation.BLOCK), (0, 30), (1, 30)]
+    assert torch.equal(torch.cat([index for _, index, _ in again]), torch.arange(len(images)))
+    for (*_, a), (*_, b), (*_, c) in zip(one[1::2], again, other, strict=True):
         assert torch.equal(a, b) and not torch.equal(a, c)
-    clear = list(augmentation.distorted_blocks(images, ("contrast", 1.0)))
-    assert torch.equal(torch.cat([block for _, block in clear]), images.pixels / 255)
+    assert torch.equal(torch.cat([block for *_, block in one[::2]]), images.pixels / 255)
