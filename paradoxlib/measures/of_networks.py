@@ -5,6 +5,7 @@ alike the networks are; `catalogue` says what each does not see, its range and i
 """
 
 import copy
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,23 @@ NOISE = 0.1  # on kernels, over their root mean square
 
 
 def matched_activations(
-    model_a: torch.nn.Module, model_b: torch.nn.Module, images: torch.Tensor, architecture: str
-) -> float:
-    """Return the kernel correlation, index to index, once the units are matched by activation.
+    networks: Mapping[str, torch.nn.Module],
+    pairs: Sequence[tuple[str, str]],
+    images: torch.Tensor,
+    architecture: str,
+) -> dict[tuple[str, str], float]:
+    """Return the kernel correlation of pairs, index to index, their units matched by activation.
 
     The second network's units are permuted to match the first's; see
     `permutations.match_activations`.
     """
-    orders = permutations.match_activations(model_a, model_b, architecture, images)
-    matched = permutations.permute(model_b.state_dict(), orders, architecture)
-    return kernels.similarity(model_a.state_dict(), matched, "none")
+    orders = permutations.match_activations(networks, pairs, architecture, images)
+    states = {name: network.state_dict() for name, network in networks.items()}
+    matched = {}
+    for a, b in pairs:
+        permuted = permutations.permute(states[b], orders[a, b], architecture)
+        matched[a, b] = kernels.similarity(states[a], permuted, "none")
+    return matched
 
 
 def matched_units(

@@ -30,8 +30,9 @@ def cka(which: str, a: View, b: View) -> float:
 
 def matched_by_activation(a: View, b: View) -> float:
     """Return the kernel correlation once whole networks are matched by activation."""
-    few, name = a.stimuli.few(), a.architecture()
-    return of_networks.matched_activations(a.network, b.network, few, name)
+    both, few = {"a": a.network, "b": b.network}, a.stimuli.few()
+    pair = ("a", "b")
+    return of_networks.matched_activations(both, [pair], few, a.architecture())[pair]
 
 
 def matched_by_weight(a: View, b: View) -> float:

@@ -10,13 +10,14 @@ from tqdm import tqdm
 
 from paradoxlib.behaviour import correspondence, paradox
 from paradoxlib.images import distortions
-from paradoxlib.measures import views
+from paradoxlib.measures import of_networks, views
 from paradoxlib.measures.catalogue import MEASURES
 from paradoxlib.results.behaviour_tables import compatibilities
 from paradoxlib.results.cka_tables import cka_pairs
 from paradoxlib.results.network_tables import chance_levels, similarities
 from paradoxlib.results.tables import table
-from paradoxlib.results.unit_tables import unit_matches
+from paradoxlib.results.unit_tables import groups_in_memory, unit_matches
+from paradoxlib.similarity import kernels
 from paradoxlib.studies import comparing, predicting
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
@@ -27,6 +28,7 @@ ALIGNED = {
     "kernel correlation, optimal": "optimal",
     "kernel correlation, index to index": "none",
 }
+MATCHED = "whole network matched by activation"
 Layers = Callable[[Session], pd.DataFrame]
 
 
@@ -92,8 +94,25 @@ def lone_view(session: Session, shown: views.Stimuli, network: torch.nn.Module) 
     return views.View(network, shown, predict)
 
 
+def matched_networks(session: Session, seen: Mapping[str, views.View]) -> pd.DataFrame:
+    """Return the correlation of all pairs' kernels, whole networks matched by activation.
+
+    Every network sees the images once, where the correlations of all units fit in memory.
+    """
+    first, networks = next(iter(seen.values())), {name: seen[name].network for name in seen}
+    layers, found = kernels.kernels_of(first.state), {}
+    for group in groups_in_memory(list(combinations(networks, 2)), len(networks), layers):
+        some = {name: networks[name] for pair in group for name in pair}
+        found |= of_networks.matched_activations(
+            some, group, first.stimuli.few(), session.study.model.architecture
+        )
+    return views.pairwise(lambda a, b: found[a, b], {name: name for name in networks})
+
+
 def of_all_pairs(session: Session, name: str, seen: Mapping[str, views.View]) -> pd.DataFrame:
-    """Return a measure's matrix (network, network), from a table that has it where there is one."""
+    """Return a measure's matrix (network, network), by the faster way where there is one."""
+    if name == MATCHED:
+        return matched_networks(session, seen)
     if name in ALIGNED:
         return similarities(session, ALIGNED[name])
     if name in OF_LAYERS:

@@ -1,6 +1,6 @@
 """Tables of matched units (Convergent Learning, Li et al. 2015)."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from paradoxlib.studies.study import Study
 SAMPLES = 60_000  # pairs of activations that mutual information is estimated from
 PATCHES = {"units": 6, "count": 9, "size": 11}  # best and worst units, patches of each, pixels
 TABLE_BYTES = 2e8  # of correlations of units that are held at once
+OfTwo = TypeVar("OfTwo")
 STATISTICS = units.Layer._fields[:-1]  # of a layer, what is an array
 
 
@@ -71,9 +72,7 @@ def unit_matches(session: Session) -> pd.DataFrame:
     return whole[["a", "b", "relation", *whole.columns.drop(["a", "b", "relation"])]]
 
 
-def groups_in_memory(
-    pairs: list[comparing.Related], networks: int, layers: models.State
-) -> list[list[comparing.Related]]:
+def groups_in_memory(pairs: list[OfTwo], networks: int, layers: models.State) -> list[list[OfTwo]]:
     """Return all pairs as one group, or pair by pair where layers are too wide for that."""
     widths = (len(kernels) for kernels in layers.values())
     size = sum(8 * (networks * width) ** 2 for width in widths)

@@ -6,7 +6,7 @@ permuted network computes the same function. `kernels.similarity` permutes each 
 leaves the order of their inputs alone; this does not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -171,26 +171,33 @@ def observed(
 
 
 def match_activations(
-    a: torch.nn.Module, b: torch.nn.Module, architecture: str, images: torch.Tensor
-) -> dict[str, torch.Tensor]:
-    """Return {group: order} of b's units in which they correlate most with a's.
+    networks: Mapping[str, torch.nn.Module],
+    pairs: Iterable[tuple[str, str]],
+    architecture: str,
+    images: torch.Tensor,
+) -> dict[tuple[str, str], dict[str, torch.Tensor]]:
+    """Return for pairs (a, b) {group: order} of b's units in which they correlate most with a's.
 
     Correlations run over images and positions; for a stream they are summed over its additions.
+    Every network sees the images once.
 
     Parameters
     ----------
-    a, b : torch.nn.Module
-        Networks of one architecture, in evaluation mode.
+    networks : dict
+        {name: Module} of one architecture, in evaluation mode.
+    pairs : iterable
+        [(name, name)].
     architecture : str
         One of `models.ARCHITECTURES`.
     images : torch.Tensor
         (n, 3, h, w), as the networks want them.
     """
-    where = observed(a, architecture, images)
+    where = observed(next(iter(networks.values())), architecture, images)
     everywhere = [relu for relus in where.values() for relu in relus]
-    found = units.correlations({"a": a, "b": b}, images, everywhere)
-    orders = {}
-    for group, relus in where.items():
-        table = sum(np.nan_to_num(found[relu].pair("a", "b").between) for relu in relus)
-        orders[group] = torch.from_numpy(linear_sum_assignment(table, maximize=True)[1])
-    return orders
+    found = units.correlations(networks, images, everywhere)
+
+    def order(relus: Sequence[str], a: str, b: str) -> torch.Tensor:
+        table = sum(np.nan_to_num(found[relu].pair(a, b).between) for relu in relus)
+        return torch.from_numpy(linear_sum_assignment(table, maximize=True)[1])
+
+    return {pair: {group: order(where[group], *pair) for group in where} for pair in pairs}

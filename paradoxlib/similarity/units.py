@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -257,8 +258,6 @@ def spectral_clusters(
     networks. K-means groups the first k eigenvectors of its unnormalised Laplacian, and splits a
     cluster of more than 2 * alpha * units in two as long as there are such (sections 4 and 6.5).
     """
-    from sklearn.cluster import KMeans  # here: all that is imported reads this module
-
     table = np.block([[layer.within_a, layer.between], [layer.between.T, layer.within_b]])
     alive = np.isfinite(table.diagonal())
     if not 2 <= k <= alive.sum():

@@ -76,7 +76,8 @@ def test_activations_find_the_permutation():
     assert where["res2a_branch2a"] == ["relu_2"]
     relus = [name for name in activations.layer_names(model, images) if name.startswith("relu")]
     assert sorted(relus) == sorted(relu for some in where.values() for relu in some)
-    orders = permutations.match_activations(model, other, "resnet20", images)
+    both = {"model": model, "other": other}
+    (orders,) = permutations.match_activations(both, [tuple(both)], "resnet20", images).values()
     found = permutations.permute(other.state_dict(), orders, "resnet20")
     assert kernels.similarity(model.state_dict(), other.state_dict(), "none") < 0.2
     # A unit that no image moves has no partner.
