@@ -100,7 +100,8 @@ def matched_networks(session: Session, seen: Mapping[str, views.View]) -> pd.Dat
     Every network sees the images once, where the correlations of all units fit in memory.
     """
     first, networks = next(iter(seen.values())), {name: seen[name].network for name in seen}
-    layers, found = kernels.kernels_of(first.state), {}
+    layers = kernels.kernels_of(first.state)
+    found: dict[tuple[str, str], float] = {}
     for group in groups_in_memory(list(combinations(networks, 2)), len(networks), layers):
         some = {name: networks[name] for pair in group for name in pair}
         found |= of_networks.matched_activations(

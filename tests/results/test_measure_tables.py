@@ -29,7 +29,8 @@ def test_all_measures_of_a_study(tiny_trained, monkeypatch):
             assert level < related[name], name
 
 
-@pytest.mark.parametrize("name", [*measure_tables.ALIGNED, *measure_tables.OF_LAYERS, measure_tables.MATCHED]
+@pytest.mark.parametrize(
+    "name", [*measure_tables.ALIGNED, *measure_tables.OF_LAYERS, measure_tables.MATCHED]
 )
 def test_the_fast_way_to_all_pairs_gives_each_pair_s_value(tiny_trained, monkeypatch, name):
     monkeypatch.setattr(comparing, "IMAGES", 30)  # all of them
