@@ -24,9 +24,10 @@ class Moments:
         samples = samples.double()
         n, mean = len(samples), samples.mean(0)
         total, step = self.count + n, mean - self.mean
-        centred = samples - mean
-        between = torch.outer(step, step) * (self.count * n / total)
-        self.products = self.products + centred.T @ centred + between
+        centred = (samples - mean).numpy()
+        products = torch.from_numpy(centred.T @ centred)  # NumPy computes one triangle alone
+        products.addr_(step, step, alpha=self.count * n / total)
+        self.products = products.add_(self.products)
         self.mean = self.mean + step * (n / total)
         self.count = total
 

@@ -140,7 +140,7 @@ def units_of(moments: unit_samples.Moments, sizes: Mapping[str, int]) -> Units:
     mean, variance = moments.mean.numpy(), moments.products.diagonal().numpy() / moments.count
     sd = np.sqrt(np.clip(variance, 0, None))
     alive = np.where(sd > 1e-12 * np.maximum(1, abs(mean)), sd, np.nan)
-    table = np.clip(moments.products.numpy() / moments.count / np.outer(alive, alive), -1, 1)
+    table = np.clip(moments.products.numpy() / moments.count / alive / alive[:, None], -1, 1)
     places, start = {}, 0
     for name, size in sizes.items():
         places[name] = slice(start, start + size)
