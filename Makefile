@@ -3,7 +3,7 @@
 # make lab                    JupyterLab on the notebooks
 # make notebooks              run the notebooks in place, to store their outputs
 # make site                   the site: docs/, README and notebooks as pages in site/, offline
-# make test-site              the site's tests: every link and anchor, each figure's source
+# make test-site              the site's tests: every link and anchor, each figure's source; the explorer in a browser
 # Each sets up .venv by itself where it is missing.
 
 PYTHON ?= python3
@@ -30,10 +30,10 @@ site: .venv/site
 	$(BIN)/sphinx-build -W --keep-going -q -c docs . site
 
 test-site: .venv/site
-	$(BIN)/pytest tests/test_site.py
+	$(BIN)/pytest -rs tests/test_site.py tests/explorer
 
 .venv/site: .venv/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[site]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[site,browser,widget]'
 	touch $@
 
 .venv/installed: pyproject.toml constraints.txt

@@ -33,11 +33,14 @@ function fit(canvas) {
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
-  context.font = "11px system-ui, sans-serif";
+  context.font = sized();
   context.lineWidth = 1;
   context.textBaseline = "middle";
   return { context, width, height };
 }
+
+/** The font of words on a canvas, of at most 11 pixels. */
+const sized = (pixels = 11) => `${Math.min(pixels, 11)}px system-ui, sans-serif`;
 
 /** Write words on a canvas, upwards where `up`. */
 function write(context, words, x, y, align, colour, up = false, font = context.font) {
@@ -241,15 +244,15 @@ function explore(study, root, own) {
     context.imageSmoothingEnabled = false;
     context.drawImage(kept("paint", key, paint), x, y, shown, shown, edge, edge, side, side);
     const at = (place, start) => edge + (place - start) * cell;
-    const small = `${Math.min(11, 0.4 * cell)}px system-ui, sans-serif`;
+    const [small, head] = [0.4 * cell, Math.max(cell, 9)].map(sized);
     order().forEach((i, place) => {
       const marked = [state.a, state.b].indexOf(i);
       if (cell < 9 && marked < 0) return;
       const colour = ink(marked < 0 ? "quiet" : "ab"[marked]);
       const [across, down] = [at(place + 0.5, x), at(place + 0.5, y)];
       const seen = [across, down].map((v) => v > edge && v < width);
-      if (seen[1]) write(context, labelOf(i), edge - 4, down, "right", colour);
-      if (seen[0]) write(context, labelOf(i), across, edge - 4, "left", colour, true);
+      if (seen[1]) write(context, labelOf(i), edge - 4, down, "right", colour, false, head);
+      if (seen[0]) write(context, labelOf(i), across, edge - 4, "left", colour, true, head);
       if (cell < 24 || !seen[1]) return;
       order().forEach((j, column) => {
         const [p, middle] = [pairIndex(i, j, count()), at(column + 0.5, x)];
@@ -283,9 +286,9 @@ function explore(study, root, own) {
     const kinds = Array.from(gaps, (v) => (v < -study.margin ? 0 : v > study.margin ? 2 : 1));
     const inks = ["yellow", "green", "red", "dim"].map(ink);
     const spots = source.ends.map((_, p) => [across.at(xs[p]), up.at(ys[p])]);
-    const many = spots.length > POINTS;
-    context.globalAlpha = many ? 0.35 : 0.85;
-    for (const chosen of [0, 1])
+    for (const chosen of [0, 1]) {
+      const many = mask().filter((v) => v === chosen).length > POINTS;
+      context.globalAlpha = many ? 0.35 : 0.85;
       spots.forEach(([x, y], p) => {
         if (mask()[p] !== chosen || !Number.isFinite(x + y)) return;
         context.fillStyle = inks[chosen ? kinds[p] : 3];
@@ -296,12 +299,13 @@ function explore(study, root, own) {
         else for (const [dx, dy] of [[0, -5], [5, 4], [-5, 4]]) context.lineTo(x + dx, y + dy);
         context.fill();
       });
+    }
     return { picture, spots };
   }
 
   function drawScatter() {
     const { context, width, height } = fit(scatter);
-    const [left, right, top, bottom] = [50, width - 8, 8, height - 38];
+    const [left, right, top, bottom] = [50, width - 16, 8, height - 38];
     const names = [state.x, state.y];
     axes = names.map((name, k) => {
       const make = () => axisOf(name, values(name), study.chance[name]);

@@ -90,7 +90,7 @@ def as_frame(session: Session) -> str:
     """Return the explorer as an iframe that holds the whole page, for a notebook's output."""
     whole = html.escape(as_page(gather(session)))
     look = f"width:100%;height:{FRAME_HEIGHT}px;border:0"
-    return f'<iframe title="Explorer of the pairs" style="{look}" srcdoc="{whole}"></iframe>'
+    return f'<div><iframe title="Explorer" style="{look}" srcdoc="{whole}"></iframe></div>'
 
 
 def as_widget(session: Session) -> Any:

@@ -13,7 +13,7 @@ export const DEFAULTS = {
 };
 export const HIDDEN = ["below", "above"]; // how far the interval of a compatibility reaches
 export const MATRICES = ["difference", "compatibility", "similarity", "agreement"];
-export const POINTS = 4000; // pairs, above which the scatter is a density
+export const POINTS = 4000; // pairs, above which points are small and let others through
 const LEAST = 1e-7; // where 1 - similarity ends on a logarithmic axis
 
 /** Place of the pair of networks i and j among the pairs of n. */
@@ -174,7 +174,7 @@ export function axisOf(name, values, chance) {
   if (name === "distance") {
     const low = values.reduce((m, v) => (v > LEAST && v < m ? v : m), 1);
     const floor = Math.floor(Math.log10(low));
-    const marks = Array.from({ length: 1 - floor }, (_, i) => [10 ** -i, `1e−${i}`]);
+    const marks = Array.from({ length: 1 - floor }, (_, i) => [10 ** -i, i ? `1e−${i}` : "1"]);
     const place = (v) => Math.log10(Math.max(v, 10 ** floor)) / floor;
     return { place, value: (f) => 10 ** (f * floor), marks };
   }

