@@ -198,6 +198,8 @@ def write_explorer(
     """Write the explorer of a study: one page of all pairs, to be opened in any browser."""
     from paradoxlib import explorer
 
+    if output.is_dir():
+        raise ValueError(f"{output} is a folder: -o takes the name of a file")
     size = explorer.write_page(start(study, data_root), output)
     typer.echo(f"{output}: {size / 1e6:.2f} MB; open it in a browser")
 

@@ -91,6 +91,8 @@ def test_compare_of_different_architectures(call, tmp_path):
             "cifar10 is neither in /nowhere/cifar10",
         ),
         (["compare", "a.h5", "b.h5"], "there is no file a.h5"),
+        (["explore", "demo"], "study demo has no table 'networks' yet: run `paradox run demo`"),
+        (["explore", "cifar10-20", "-o", "."], ". is a folder: -o takes the name of a file"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(call, home, monkeypatch, arguments, text):

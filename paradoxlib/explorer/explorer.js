@@ -201,7 +201,7 @@ function explore(study, root, own) {
       const whole = [`${labelOf(i)} × ${labelOf(j)}`, relationOf(source, i, j), ...told];
       find(".status").textContent = whole.join(" · ");
       matrix.setAttribute("aria-label", `${whole.join(", ")}; arrows move, / finds, + and - zoom`);
-      const chosen = mask().reduce((sum, v) => sum + v, 0);
+      const chosen = kept("chosen", brushed(), () => mask().reduce((sum, v) => sum + v, 0));
       const lasso = Array.isArray(state.brush);
       const how = lasso ? " in the lasso; Escape ends it" : "; drag for a lasso";
       find(".selected").textContent = `${chosen} of ${mask().length} pairs${how}`;
@@ -235,7 +235,8 @@ function explore(study, root, own) {
   function drawMatrix() {
     const { context, width } = fit(matrix);
     const { k, x, y } = state.view;
-    const widest = Math.max(...source.networks.map((name) => context.measureText(name).width));
+    const measure = () => source.networks.map((name) => context.measureText(name).width);
+    const widest = kept("widest", state.source, () => Math.max(...measure()));
     const edge = Math.min(Math.ceil(widest) + 8, 0.24 * width);
     const [shown, side] = [count() / k, width - edge];
     const cell = side / shown;

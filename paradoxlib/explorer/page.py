@@ -42,7 +42,7 @@ await render({ model, el: document.getElementById("explorer") });
 """)
 
 
-def joined_module() -> str:
+def as_module() -> str:
     """Return the modules as one, which imports nothing."""
     return "".join(
         re.sub(r"^import [^;]*;\n", "", path.read_text(), flags=re.M) for path in MODULES
@@ -74,7 +74,7 @@ def as_page(contents: Contents) -> str:
         sheet=SHEET.read_text(),
         skeleton=skeleton_of(payload),
         payload=json.dumps(payload, separators=(",", ":")).replace("<", "\\u003c"),
-        module=joined_module(),
+        module=as_module(),
     )
 
 
@@ -99,7 +99,7 @@ def as_widget(session: Session) -> Any:
     import traitlets
 
     class Explorer(anywidget.AnyWidget):
-        _esm, _css = joined_module(), SHEET
+        _esm, _css = as_module(), SHEET
         payload = traitlets.Dict().tag(sync=True)
 
     return Explorer(payload=as_payload(gather(session)))

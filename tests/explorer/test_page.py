@@ -7,6 +7,7 @@ import pytest
 
 from paradoxlib import explorer, results
 from paradoxlib.explorer import gathering
+from paradoxlib.explorer.page import as_module, as_payload
 from paradoxlib.studies import sessions
 
 sync_api = pytest.importorskip(
@@ -206,4 +207,24 @@ def test_a_frame_of_the_page_works(browser, session):
     inner.locator(".explorer:not(.waiting) h2").wait_for()
     inner.locator("[data-brush='red']").click()
     assert inner.locator(".selected").inner_text() != ""
+    page.close()
+
+
+def test_the_module_renders_in_a_node_of_another_page(browser, session):
+    """As anywidget calls it: the address is not the explorer's to keep."""
+    page = browser.new_page()
+    module, payload = as_module(), as_payload(gathering.gather(session))
+    page.evaluate(
+        """async ([module, payload]) => {
+          const { default: widget } = await import(
+            `data:text/javascript,${encodeURIComponent(module)}`);
+          const el = document.body.appendChild(document.createElement("div"));
+          await widget.render({ model: new Map([["payload", payload]]), el });
+        }""",
+        [module, payload],
+    )
+    page.locator(".status:not(:empty)").wait_for()
+    page.select_option("[data-key=measure]", "similarity")
+    sync_api.expect(page.locator(".scale")).to_contain_text("chance .14")
+    assert page.evaluate("location.hash") == "" and page.locator("h1").inner_text() != ""
     page.close()
