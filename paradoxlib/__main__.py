@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import pandas as pd
 import typer
 
-from paradoxlib import paths
+from paradoxlib import keep, paths
 from paradoxlib.networks import weights
+from paradoxlib.paper import pages
 from paradoxlib.similarity import kernels
 from paradoxlib.studies import trained
 from paradoxlib.studies.sessions import start
@@ -134,6 +136,19 @@ def publish_results(study: str) -> None:
 
     for path in publishing.publish_study(load(study)):
         typer.echo(path.relative_to(paths.HOME) if path.is_relative_to(paths.HOME) else path)
+
+
+@app.command("claims")
+def write_claims() -> None:
+    """Write the tables of docs/claims.md anew, from the tables of claims in figures/."""
+    page = paths.HOME / "docs" / "claims.md"
+    text = pages.fill_page(
+        page.read_text(),
+        lambda name: pd.read_csv(paths.HOME / "figures" / f"{name}.csv", comment="#"),
+    )
+    with keep.atomic(page) as temporary:
+        temporary.write_text(text)
+    typer.echo(f"wrote {page}")
 
 
 @app.command()

@@ -15,6 +15,9 @@ from paradoxlib.behaviour import intervals, scores
 from paradoxlib.images import distortions
 from paradoxlib.paper import statements
 
+Z = 1.96  # standard errors that 95 % lie within
+DRAWS = 2000
+LIMIT = 1 - 1e-9  # of a correlation that Fisher transforms
 SAME_SCORE = 0.02  # networks whose visual intelligence is so near score the same
 
 
@@ -40,22 +43,41 @@ class Transplanted(NamedTuple):
     kept: intervals.Estimate  # distortions under which it is as accurate as before, or more
 
 
-def extreme(pairs: pd.DataFrame, highest: bool) -> intervals.Estimate:
+def extreme(
+    pairs: pd.DataFrame, highest: bool, draws: int = DRAWS, seed: int = 0
+) -> intervals.Estimate:
     """Return the compatibility of the pair that behaves most alike, or least; nan without pairs.
 
-    The highest is that with its sign; the lowest is the lowest absolute one.
+    The highest is that with its sign; the lowest is the lowest absolute one. Its interval chooses
+    the extreme anew each time: every pair's compatibility is drawn from its own interval
+    (independently, normal after Fisher's transformation), and the extreme of the drawn ones is
+    taken. The value itself always lies within.
     """
-    size = pairs["compatibility"].abs()
-    if size.isna().all():
+    some = pairs[pairs["compatibility"].notna()]
+    if some.empty:
         return intervals.exact(math.nan)
+    value, low, high = (
+        np.arctanh(np.clip(some[column].fillna(some["compatibility"]), -LIMIT, LIMIT).to_numpy())
+        for column in ("compatibility", "low", "high")
+    )
+    noise = np.random.default_rng(seed).normal(size=(draws, len(some)))
+    drawn = np.tanh(value + noise * (high - low) / (2 * Z))
     if highest:
-        pair = pairs.loc[pairs["compatibility"].idxmax()]
-        return intervals.Estimate(pair["compatibility"], pair["low"], pair["high"])
-    pair = pairs.loc[size.idxmin()]
-    low, high = sorted((abs(pair["low"]), abs(pair["high"])))
-    if pair["low"] < 0 < pair["high"]:
-        low = 0.0
-    return intervals.Estimate(abs(pair["compatibility"]), low, high)
+        real, extremes = some["compatibility"].max(), drawn.max(1)
+    else:
+        real, extremes = some["compatibility"].abs().min(), abs(drawn).min(1)
+    ends = intervals.bounds(extremes)
+    if some["low"].isna().all():  # printed values have no intervals
+        return intervals.exact(real)
+    return intervals.Estimate(real, float(min(ends[0], real)), float(max(ends[1], real)))
+
+
+def pair_fact(pairs: pd.DataFrame, a: str, b: str) -> tuple[intervals.Estimate, intervals.Estimate]:
+    """Return the similarity and the compatibility of one pair; the similarity has no interval."""
+    ends = {a, b}
+    row = pairs[pairs["a"].isin(ends) & pairs["b"].isin(ends)].iloc[0]
+    behave = intervals.Estimate(*(float(row[name]) for name in ("compatibility", "low", "high")))
+    return intervals.exact(float(row["similarity"])), behave
 
 
 def means_over_resampled_networks(
@@ -79,8 +101,8 @@ def means_over_resampled_networks(
 def pair_facts(pairs: pd.DataFrame) -> dict[str, intervals.Estimate]:
     """Return the facts of a table of pairs.
 
-    The intervals of means are those of resampled networks, the others those of resampled test
-    images. The lowest similarity has none.
+    The intervals of means are those of resampled networks, those of extremes of test images. The
+    lowest similarity has none.
 
     Returns
     -------
@@ -115,23 +137,83 @@ def accuracy_facts(
     Returns
     -------
     dict
-        The lowest and the highest ``clean accuracy`` and ``visual intelligence``; ``spread``, the
-        range of the second over that of the first; and ``same score``, the largest gap on one
-        distortion between two networks of equal visual intelligence.
+        ``spread``, the range of visual intelligence over that of clean accuracy; and ``same
+        score``, the largest gap on one distortion between two networks of equal visual
+        intelligence.
     """
     means = scores.distortion_means(samples, conditions)
     able, clean = means.mean(-1), scores.clean_samples(samples, conditions)
     with np.errstate(divide="ignore", invalid="ignore"):  # networks that are all equally accurate
         spread = np.ptp(able, 1) / np.ptp(clean, 1)
-    found = {
-        "clean accuracy, lowest": clean.min(1),
-        "clean accuracy, highest": clean.max(1),
-        "visual intelligence, lowest": able.min(1),
-        "visual intelligence, highest": able.max(1),
-        "spread": spread,
-        "same score": largest_gap(means),
-    }
+    found = {"spread": spread, "same score": largest_gap(means)}
     return {name: intervals.estimate(values) for name, values in found.items()}
+
+
+def bounded(value: float, accuracies: Iterable[float], n: int) -> intervals.Estimate:
+    """Return a sum or difference of accuracies with an interval that is rather too wide.
+
+    It is that of resampled test images, `n` of them, at its widest: as though an image were
+    classified rightly under all conditions that an accuracy is the mean of, or under none, and
+    networks erred independently, where in fact they tend to err on the same images.
+    """
+    variance = sum(share * (1 - share) for share in accuracies) / n
+    return intervals.Estimate(value, value - Z * variance**0.5, value + Z * variance**0.5)
+
+
+def range_facts(accuracies: pd.DataFrame) -> dict[str, intervals.Estimate]:
+    """Return the lowest and the highest ``clean accuracy`` and ``visual intelligence``.
+
+    `accuracies` is the tidy table (network, distortion, level, accuracy, n). Intervals are
+    `bounded`; the extreme network is not chosen anew.
+    """
+    n, found = int(accuracies["n"].iloc[0]), {}
+    for what, values in (
+        ("clean accuracy", scores.clean_accuracy(accuracies)),
+        ("visual intelligence", scores.visual_intelligence(accuracies)),
+    ):
+        for end, value in (("lowest", values.min()), ("highest", values.max())):
+            found[f"{what}, {end}"] = bounded(value, [value], n)
+    return found
+
+
+def order_fact(
+    accuracies: pd.DataFrame, better: str, worse: str, some: Sequence[str] = ()
+) -> intervals.Estimate:
+    """Return one network's accuracy less another's: the mean over some distortions, else all."""
+    means = scores.mean_accuracies(accuracies)
+    a, b = (means.loc[name, list(some) or list(means)].mean() for name in (better, worse))
+    return bounded(a - b, [a, b], int(accuracies["n"].iloc[0]))
+
+
+def is_unseen(name: str, level: float) -> bool:
+    """Say whether training with a distortion never draws a level."""
+    drawn = distortions.DISTORTIONS[name].training
+    return drawn is not None and not drawn[0] <= level <= drawn[1]
+
+
+def unseen_facts(
+    accuracies: pd.DataFrame, able: Sequence[str], other: str
+) -> dict[str, intervals.Estimate]:
+    """Return how much more accurate able networks are than another: {what is shown: difference}.
+
+    They are the mean over the networks, under each condition that training does not draw, and the
+    mean over the other levels of the same distortion.
+    """
+    wide = accuracies.pivot(index=["distortion", "level"], columns="network", values="accuracy")
+    n, found = int(accuracies["n"].iloc[0]), {}
+    for name, rows in wide.groupby(level="distortion", sort=False):
+        unseen = [condition for condition in rows.index if is_unseen(*condition)]
+        if not unseen:
+            continue
+        shown = {f"{name} {level:g} (unseen in training)": [(name, level)] for _, level in unseen}
+        shown |= {f"{name} (levels seen in training)": list(rows.index.difference(unseen))}
+        for what, conditions in shown.items():
+            ours, theirs = (
+                rows.loc[conditions, list(able)].mean().mean(),
+                rows.loc[conditions, other].mean(),
+            )
+            found[what] = bounded(ours - theirs, [ours, theirs], n)
+    return found
 
 
 def largest_gap(means: np.ndarray) -> np.ndarray:
@@ -202,7 +284,7 @@ def transplant_facts(
     return found
 
 
-def recovered_fact(transplants: pd.DataFrame, name: str) -> intervals.Estimate:
-    """Return the share of the way from recipient to donor that a transplant goes."""
+def transplant_fact(transplants: pd.DataFrame, name: str, what: str) -> intervals.Estimate:
+    """Return what a transplant does: its ``recovered`` (share of the way to the donor) or gain."""
     rows = transplants.set_index("transplant")
-    return intervals.Estimate(*rows.loc[name, ["recovered", "recovered_low", "recovered_high"]])
+    return intervals.Estimate(*rows.loc[name, [what, f"{what}_low", f"{what}_high"]])

@@ -119,11 +119,18 @@ def plan_transplants(state: models.State) -> dict[str, Transplant]:
     cut behind each layer, or in deep networks behind each block. Then the groups that the paper
     speaks of.
     """
-    convs = models.convolutions(state)
+    convs, alone = models.convolutions(state), plan_layers(state)
     cuts = [i for i in range(1, len(convs)) if len(convs) <= DEEP or ends_block(convs, i - 1)]
-    single = {layer: Transplant([layer], LEARNED_BY_CONVS) for layer in convs}
+    single = {layer: alone.pop(layer) for layer in convs}
     lower = {f"{UP_TO} {convs[i - 1]}": Transplant(convs[:i], LAYER_PARTS) for i in cuts}
     upper = {f"{FROM} {convs[i]}": Transplant([*convs[i:], "fc"], LAYER_PARTS) for i in cuts}
+    return single | lower | upper | alone
+
+
+def plan_layers(state: models.State) -> dict[str, Transplant]:
+    """Return the transplants of each convolution alone and of the groups of layers, by name."""
+    convs = models.convolutions(state)
+    single = {layer: Transplant([layer], LEARNED_BY_CONVS) for layer in convs}
     groups = {
         ALL_CONVS: Transplant(convs, LEARNED_BY_CONVS),
         ALL_KERNELS: Transplant(convs, ("kernel",)),
@@ -133,7 +140,7 @@ def plan_transplants(state: models.State) -> dict[str, Transplant]:
         STATISTICS_ALONE: Transplant(convs, ("statistics",)),
         DENSE_ALONE: Transplant(["fc"], LEARNED_BY_CONVS),
     }
-    return single | lower | upper | groups
+    return single | groups
 
 
 def ends_block(convs: list[str], i: int) -> bool:

@@ -16,6 +16,25 @@ class Stated(NamedTuple):
     where: str
 
 
+class NamedPair(NamedTuple):
+    """Two networks whose pair the paper shows as an example, of what, and where."""
+
+    a: str
+    b: str
+    kind: str
+    where: str
+    stated: tuple[float, float] | None = None  # a range that the text gives for both values
+
+
+class Order(NamedTuple):
+    """Two networks of which the first is the better one, and under which distortions."""
+
+    better: str
+    worse: str
+    distortions: tuple[str, ...] = ()  # all, where none is named
+    same: bool = False  # whether they are stated to be the same
+
+
 class PaperTransplant(NamedTuple):
     """A parent, its child, and the layer that goes from the child to the parent."""
 
@@ -70,8 +89,56 @@ TEXT = {
         (0.53, 0.55),
         "4.2, res3c_branch2c of N1-All into N1: visual intelligence before and after",
     ),
-    "networks": Stated(329, "1.3, ResNet20: 104 from scratch and 225 fine-tuned"),
-    "pairs": Stated(53_956, "1.3"),
+}
+# How many networks and pairs there are.
+COUNTS = {
+    "resnet20": {
+        "Networks of ResNet20 trained on CIFAR-10": 329,
+        "Pairs of ResNet20 compared": 53_956,
+        "Networks of ResNet20 in Figure 1": 20,
+    },
+    "resnet50": {
+        "Networks of ResNet50 trained on ImageNet": 20,
+        "Pairs of ResNet50 compared": 190,
+        "Networks of ResNet50 in Figure 4": 12,
+    },
+}
+OVER_99 = (0.99, 1.0)  # "over 99%", of similarity and of compatibility
+# The pairs that the text or the figures show as examples.
+NAMED_PAIRS = {
+    "resnet20": (
+        NamedPair("N16", "N17", "similar and alike", "3.1", OVER_99),
+        NamedPair("N01", "N04", "different and different", "3.1"),
+        NamedPair("N14", "N16", "similar yet different", "3.1"),
+        NamedPair("N01", "N10", "different yet similar", "3.1"),
+    ),
+    "resnet50": (
+        NamedPair("N1", "N1-Gamma", "similar and alike", "3.2"),
+        NamedPair("N1-All [5 Epochs]", "N1-All [10 Epochs]", "similar and alike", "Figure 3"),
+        NamedPair("N1-Contrast", "N1-All [5 Epochs]", "similar yet different", "Figure 3"),
+        NamedPair("N2", "N1-All [5 Epochs]", "different yet similar", "3.2"),
+        NamedPair("N2", "N1-All [10 Epochs]", "different yet similar", "3.2"),
+        NamedPair("N2", "N1-Contrast", "different and different", "Figure 3"),
+    ),
+}
+NOISES = ("salt_pepper", "gaussian_noise", "speckle_noise", "poisson_noise")
+# What section 3.1 states of two networks each.
+ORDERS = {
+    "N12 and N13 have the same visual intelligence: the first's less the second's": Order(
+        "N12", "N13", same=True
+    ),
+    "N12 is more invariant to contrast than N13: difference of accuracy": Order(
+        "N12", "N13", ("contrast",)
+    ),
+    "N13 is more invariant to the illuminant than N12: difference of accuracy": Order(
+        "N13", "N12", ("illuminant",)
+    ),
+    "N16 has the higher visual intelligence than N14: the difference": Order("N16", "N14"),
+} | {
+    f"N14 is better than N16 under {noise.replace('_', ' ')}: difference of accuracy": Order(
+        "N14", "N16", (noise,)
+    )
+    for noise in NOISES
 }
 # The paper's transplant.
 TRANSPLANT = PaperTransplant("N1", "N1-All [10 Epochs]", "res3c_branch2c")

@@ -1,30 +1,27 @@
-"""The paper's statements that can be checked, and whether they hold.
+"""The paper's statements that can be checked, as claims.
 
 The published and the reproduced value come from the same function, applied to the published
-matrices and to ours (`facts` of the behaviour room). A statement holds when the whole interval of
-the reproduced value lies in the range that would make it true, fails when the whole interval lies
-outside, and is open otherwise.
+matrices and to ours (`facts` of the behaviour room).
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
-from paradoxlib.paper import published
+from paradoxlib.paper import published, verdicts
+from paradoxlib.paper.verdicts import Claim
 
 ALIKE = 0.985  # what the paper's matrices print as .99 or 1.00
 SECTIONS = {"resnet20": "3.1", "resnet50": "3.2"}  # of the two experiments
-TOLERANCE = 0.03  # by which accuracies that the text states may be missed
+NOTEBOOK_2 = "02_train_networks"
 NOTEBOOK_3 = "03_evaluate_under_distortions"
 NOTEBOOK_4 = "04_measure_kernel_similarity"
 NOTEBOOK_5 = "05_build_paradox_matrices"
-NOTEBOOK_6 = "06_transplant_weights"
+CHANCE_CLASSES = 0.1  # accuracy by chance
 Fact = tuple[float, float, float]  # a value, and the low and high end of its interval
+Said = tuple[float, float, float, str]  # a published value, its range, and where that comes from
 
-
-# What is stated of each fact on behaviour and similarity; in braces stand the example pairs.
+APART = "different and different"
+# What is stated of each fact on behaviour and similarity.
 STATEMENTS = {
     "spread": "Spread of visual intelligence over spread of clean accuracy: "
     "distortions separate networks",
@@ -32,134 +29,163 @@ STATEMENTS = {
     "(within .02): one score hides two behaviours",
     "family": "Lowest similarity within a family",
     "strangers": "Mean similarity between families",
-    "alike and alike": "Similar and alike, as {alike}: "
-    "highest compatibility of nearly identical networks",
-    "yellow": "Similar yet different, as {yellow}: "
-    "lowest absolute compatibility of nearly identical networks",
-    "red": "Different yet similar, as {red}: highest compatibility of strangers",
-    "different and different": "Different and different, as {apart}: "
-    "lowest absolute compatibility of strangers",
+    "alike and alike": "Similar and alike: highest compatibility of nearly identical networks",
+    "yellow": "Similar yet different: lowest absolute compatibility of nearly identical networks",
+    "red": "Different yet similar: highest compatibility of strangers",
+    APART: "Different and different: lowest absolute compatibility of strangers",
     "gap": "No correspondence: mean compatibility of nearly identical networks "
     "minus that of all others",
     "correlation": "No correspondence: correlation of similarity with compatibility over all pairs",
 }
-# The published pairs that show each corner of the paradox.
-EXAMPLE_PAIRS = {
-    "resnet20": {
-        "alike": "N16-N17",
-        "yellow": "N14-N16",
-        "red": "N01-N10",
-        "apart": "N01-N04",
-    },
-    "resnet50": {
-        "alike": "the two N1-All",
-        "yellow": "N1-Contrast and N1-All [5 Epochs]",
-        "red": "N2 and N1-All [10 Epochs]",
-        "apart": "N2 and N1-Contrast",
-    },
-}
-
-
-class Claim(NamedTuple):
-    """A statement of the paper, with what was published and what was reproduced."""
-
-    statement: str
-    section: str
-    notebook: str
-    published: float
-    reproduced: float
-    low: float  # the interval of the reproduced value
-    high: float
-    holds_from: float  # the range in which the statement is true
-    holds_to: float
-
-
-CLAIM_COLUMNS = [*Claim._fields, "verdict"]
-
-
-def verdict(low: float, high: float, holds_from: float, holds_to: float) -> str:
-    """Return holds, fails or open: an interval against the range in which a statement is true."""
-    if math.isnan(low) or math.isnan(high):
-        return "no such pair"
-    if holds_from <= low and high <= holds_to:
-        return "holds"
-    return "fails" if high < holds_from or low > holds_to else "open"
-
-
-def tabulate(claims: Iterable[Claim]) -> pd.DataFrame:
-    """Return the table of claims: a row for each, with its verdict."""
-    rows = [(*c, verdict(c.low, c.high, c.holds_from, c.holds_to)) for c in claims]
-    return pd.DataFrame(rows, columns=CLAIM_COLUMNS)
 
 
 def behaviour_claims(
     ours: Mapping[str, Fact],
     theirs: Mapping[str, Fact],
-    accuracies: Mapping[str, Fact],
     correlation: Fact,
     printed_correlation: float,
-    comparable: bool,
+    chance: float,
+    margin: float,
     architecture: str = "resnet20",
 ) -> list[Claim]:
-    """Return the claims on behaviour and similarity (notebooks 03 to 05).
+    """Return the claims on behaviour and similarity over all pairs (notebooks 03 to 05).
 
     Parameters
     ----------
     ours, theirs : dict
-        The facts of the pairs (`facts.pair_facts`), of a study and of the published matrices.
-    accuracies : dict
-        The facts of the study's accuracies (`facts.accuracy_facts`).
+        The facts of the pairs (`facts.pair_facts`), of a study and of the published matrices; ours
+        with ``spread`` and ``same score`` (`facts.accuracy_facts`).
     correlation : tuple
         Pearson's r of similarity with compatibility over all pairs, low, high.
     printed_correlation : float
         The same of the published matrices.
-    comparable : bool
-        Whether the study has the paper's data; if not, absolute accuracies are not compared.
+    chance : float
+        The similarity of unrelated networks of the architecture.
+    margin : float
+        The difference of compatibility and similarity at which the paper's green cells end.
     architecture : str
         Of the study's networks; it says which of the paper's experiments is meant.
     """
     experiment = published.experiment_of(architecture)
     section, figures = SECTIONS[experiment], published.FIGURES[experiment]
-    clean = published.text_range("clean_accuracy", architecture)
-    able = published.text_range("visual_intelligence", architecture)
-    absolute = {
-        "clean accuracy, lowest": clean[0],
-        "clean accuracy, highest": clean[1],
-        "visual intelligence, lowest": able[0],
-        "visual intelligence, highest": able[1],
-    }
-    found = {**ours, **accuracies, "correlation": correlation}
-    printed = {fact: value for fact, (value, _, _) in theirs.items()} | {
-        "spread": (able[1] - able[0]) / (clean[1] - clean[0]),
-        "same score": math.nan,
-        "correlation": printed_correlation,
-    }
-
-    def claim(fact: str, where: str, notebook: str, holds_from: float, holds_to: float) -> Claim:
-        statement = STATEMENTS[fact].format(**EXAMPLE_PAIRS[experiment])
-        return Claim(statement, where, notebook, printed[fact], *found[fact], holds_from, holds_to)
-
-    bars, similar, different = (
+    similar, different = (
         f"{section}, Figure {figures[shows].removeprefix('fig')}"
-        for shows in ("bars", "similarity", "difference")
+        for shows in ("similarity", "difference")
     )
-    claims = [
-        claim("spread", section, NOTEBOOK_3, 1, math.inf),
-        claim("same score", section, NOTEBOOK_3, 0.05, 1),
-        claim("family", similar, NOTEBOOK_4, ALIKE, 1),
-        claim("strangers", similar, NOTEBOOK_4, -1, 0.3),
-        claim("alike and alike", different, NOTEBOOK_5, 0.95, 1),
-        claim("yellow", different, NOTEBOOK_5, 0, 0.3),
-        claim("red", different, NOTEBOOK_5, 0.95, 1),
-        claim("different and different", different, NOTEBOOK_5, 0, 0.3),
-        claim("gap", "4", NOTEBOOK_5, -0.2, 0.2),
-        claim("correlation", "4", NOTEBOOK_5, -0.3, 0.3),
+    (clean, clean_ends), (able, able_ends) = (
+        (ends, [verdicts.rounding(end) for end in ends])
+        for ends in (
+            published.text_range(what, architecture)
+            for what in ("clean_accuracy", "visual_intelligence")
+        )
+    )
+    spreads = [
+        (ends[1][0] - ends[0][1], ends[1][1] - ends[0][0]) for ends in (able_ends, clean_ends)
     ]
-    if comparable:
-        for fact, value in absolute.items():
-            statement = f"{fact.capitalize()} of the networks"
-            ends = value - TOLERANCE, value + TOLERANCE
-            claims.append(Claim(statement, bars, NOTEBOOK_3, value, *found[fact], *ends))
+    spread = spreads[0][0] / spreads[1][1], spreads[0][1] / spreads[1][0]
+    printed = {fact: value for fact, (value, _, _) in theirs.items()}
+    found = {**ours, "correlation": correlation}
+    # the border of the paper's green cells, of nearly identical networks and of strangers
+    near, far = 1 - margin, printed["strangers"] + margin
+
+    def claim(
+        group: str,
+        fact: str,
+        where: str,
+        notebook: str,
+        said: Said,
+        resampled: str,
+        turns_at: float = math.nan,
+    ) -> Claim:
+        about = group, STATEMENTS[fact], where, notebook
+        return Claim(*about, *said, *found[fact], resampled, turns_at)
+
+    def cell(fact: str) -> Said:
+        return printed[fact], *verdicts.rounding(printed[fact]), verdicts.FROM_PRINT
+
+    ratio = (able[1] - able[0]) / (clean[1] - clean[0])
+    over_99 = printed["alike and alike"], *published.OVER_99, verdicts.FROM_TEXT
+    images, networks, ours_alone = verdicts.OF_IMAGES, verdicts.OF_NETWORKS, verdicts.FROM_US
+    extreme, whole = ("most extreme pair", "correspondence")
+    halfway = (1 + chance) / 2
+    return [
+        claim(
+            "accuracies",
+            "spread",
+            section,
+            NOTEBOOK_3,
+            (ratio, *spread, verdicts.FROM_TEXT),
+            images,
+            1,
+        ),
+        claim(
+            "accuracies", "same score", section, NOTEBOOK_3, (math.nan, 0.05, 1, ours_alone), images
+        ),
+        claim(
+            "similarity",
+            "family",
+            similar,
+            NOTEBOOK_4,
+            cell("family"),
+            verdicts.OF_NOTHING,
+            halfway,
+        ),
+        claim("similarity", "strangers", similar, NOTEBOOK_4, cell("strangers"), networks, chance),
+        claim(extreme, "alike and alike", different, NOTEBOOK_5, over_99, images, near),
+        claim(extreme, "yellow", different, NOTEBOOK_5, cell("yellow"), images, near),
+        claim(extreme, "red", different, NOTEBOOK_5, cell("red"), images, far),
+        claim(extreme, APART, different, NOTEBOOK_5, cell(APART), images, far),
+        claim(whole, "gap", "4", NOTEBOOK_5, (printed["gap"], -0.2, 0.2, ours_alone), networks),
+        claim(
+            whole,
+            "correlation",
+            "4",
+            NOTEBOOK_5,
+            (printed_correlation, -0.3, 0.3, ours_alone),
+            networks,
+        ),
+    ]
+
+
+def range_claims(found: Mapping[str, Fact], comparable: bool, architecture: str) -> list[Claim]:
+    """Return the claims on the range of the accuracies (notebook 03).
+
+    Parameters
+    ----------
+    found : dict
+        The lowest and the highest ``clean accuracy`` and ``visual intelligence``
+        (`facts.range_facts`).
+    comparable : bool
+        Whether the study has the paper's data; if not, the claims are not testable here.
+    architecture : str
+        Of the study's networks.
+    """
+    experiment = published.experiment_of(architecture)
+    bars = published.FIGURES[experiment]["bars"].removeprefix("fig")
+    where, decided = (
+        f"{SECTIONS[experiment]}, Figure {bars}",
+        None if comparable else verdicts.NOT_TESTABLE,
+    )
+    claims = []
+    for what in ("clean accuracy", "visual intelligence"):
+        values = published.text_range(what.replace(" ", "_"), architecture)
+        for end, value in zip(("lowest", "highest"), values, strict=True):
+            fact = f"{what}, {end}"
+            claims.append(
+                Claim(
+                    "accuracies",
+                    f"{fact.capitalize()} of the networks",
+                    where,
+                    NOTEBOOK_3,
+                    value,
+                    *verdicts.rounding(value),
+                    verdicts.FROM_TEXT,
+                    *found[fact],
+                    verdicts.OF_IMAGES,
+                    CHANCE_CLASSES,
+                    decided,
+                )
+            )
     return claims
 
 
@@ -177,64 +203,59 @@ def able_claims(loss: Fact, better: Fact) -> list[Claim]:
     """
     match = "N1-Alls and N2 match N1 on clean images: the largest loss of the three"
     beat = "They beat N1 under every distortion: distortions under which all three do, of 8"
-    where = "3.2, Figure 4"
+    where, images = "3.2, Figure 4", verdicts.OF_IMAGES
     return [
-        Claim(match, where, NOTEBOOK_3, 0.0, *loss, -1, 0.03),
-        Claim(beat, where, NOTEBOOK_3, 8.0, *better, 8, 8),
+        Claim(
+            "accuracies", match, where, NOTEBOOK_3, 0.0, -1, 0.03, verdicts.FROM_US, *loss, images
+        ),
+        Claim(
+            "accuracies", beat, where, NOTEBOOK_3, 8.0, 8, 8, verdicts.FROM_TEXT, *better, images, 4
+        ),
     ]
 
 
-def layer_claims(child: str, layer: str, same: Fact, others: int) -> list[Claim]:
-    """Return the claim on Figure 5: one layer deviates most in all children of N1 (notebook 06).
+def unseen_claims(gains: Mapping[str, Fact], able: Sequence[str], other: str) -> list[Claim]:
+    """Return the claims on conditions that training showed, and on those beyond (notebook 03).
 
     Parameters
     ----------
-    child, layer : str
-        The child of the transplants, and the layer that deviates most in it.
-    same : tuple
-        How many of the other children deviate most in the same layer, low, high.
-    others : int
-        How many other children there are.
+    gains : dict
+        {what is seen: mean accuracy of the able networks less the other's}
+        (`facts.unseen_facts`).
+    able : list
+        Networks that were trained on all distortions.
+    other : str
+        A network that was trained on none.
     """
-    statement = (
-        f"The layer that deviates most in {child} ({layer}) is that of the other {others} "
-        "children, too: of how many"
+    who = (
+        f"Trained on all distortions ({', '.join(able)}) they beat {other}, trained on none, under"
     )
-    return [Claim(statement, "4.3, Figure 5", NOTEBOOK_6, 9.0, *same, others, others)]
-
-
-def transplant_claims(
-    layers: Mapping[str, str], found: Mapping[str, tuple[Fact, Fact]], whole: Fact
-) -> list[Claim]:
-    """Return the claims on transplants (notebook 06).
-
-    Parameters
-    ----------
-    layers : dict
-        {layer: what it is}: the layer that the paper transplants, as far as there is such a layer,
-        and the one that is least correlated between this parent and child, by which the paper chose
-        its own.
-    found : dict
-        {layer: (gain, kept)}, what its transplant does (`facts.transplant_facts`): the gain in
-        visual intelligence, and how many distortions it does not make worse.
-    whole : tuple
-        The share of the way from the parent's behaviour to the child's that the transplant of all
-        convolutions goes, low, high.
-    """
-    before, after = published.TEXT["transplant_one_layer"].value
-    kept_statement = "Distortions that this layer does not make worse, of 8"
-    whole_statement = (
-        "All convolutions transplanted, the dense layer staying: "
-        "share of the way from the parent's behaviour to the child's"
-    )
-    claims = []
-    for layer, what in layers.items():
-        gain, kept = found[layer]
-        statement = (
-            f"{what} ({layer}) transplanted from child to parent: gain in visual intelligence"
+    return [
+        Claim(
+            "unseen conditions",
+            f"{who} {condition}",
+            "3.2",
+            NOTEBOOK_3,
+            math.nan,
+            *verdicts.POSITIVE,
+            verdicts.FROM_TEXT,
+            *gain,
+            verdicts.OF_IMAGES,
         )
-        claims += [
-            Claim(statement, "4.2", NOTEBOOK_6, after - before, *gain, 1e-9, 1),
-            Claim(kept_statement, "4.3", NOTEBOOK_6, 8.0, *kept, 8, 8),
-        ]
-    return [*claims, Claim(whole_statement, "4.2", NOTEBOOK_6, 1.0, *whole, 0.9, 1.1)]
+        for condition, gain in gains.items()
+    ]
+
+
+def count_claims(networks: int, comparable: bool, architecture: str) -> list[Claim]:
+    """Return the claims on how many networks and pairs there are: run here, or not run.
+
+    Of the paper's data, that is: `comparable` says whether the study has them.
+    """
+    experiment = published.experiment_of(architecture)
+    pairs, claims = networks * (networks - 1) // 2, []
+    for what, count in published.COUNTS[experiment].items():
+        here = pairs if what.startswith("Pairs") else networks
+        decided = verdicts.RUN if comparable and here >= count else verdicts.NOT_RUN
+        ends = count, count, count, verdicts.FROM_TEXT, here, here, here, verdicts.OF_NOTHING
+        claims.append(Claim("counts", what, "1.3", NOTEBOOK_2, *ends, math.nan, decided))
+    return claims

@@ -6,15 +6,19 @@ from paradoxlib.results.behaviour_tables import (
     claims,
     compatibilities,
     correspondences,
+    image_facts,
     noise_seeds,
-    original,
-    original_file,
     pairs,
+    stranger_claims,
+    stranger_transplants,
     transplant_pair,
     transplants,
 )
 from paradoxlib.results.cka_tables import (
     PASSES,
+    checkerboard,
+    cka_claims,
+    cka_depth_claims,
     cka_depths,
     cka_layers,
     cka_pairs,
@@ -25,6 +29,8 @@ from paradoxlib.results.measure_tables import (
     MEASURES,
     measure_bench,
     measure_values,
+    original,
+    original_file,
 )
 from paradoxlib.results.network_tables import (
     caption,
@@ -39,7 +45,6 @@ from paradoxlib.results.network_tables import (
     similarities,
     states,
     training_history,
-    transplanted_layer,
 )
 from paradoxlib.results.part_tables import (
     exchange_count,
@@ -48,6 +53,12 @@ from paradoxlib.results.part_tables import (
     identical_kernels,
     identical_pairs,
     statistics_by_layer,
+    transplanted_layer,
 )
 from paradoxlib.results.tables import TABLES, meanings, publish, run_time, save_figure
-from paradoxlib.results.unit_tables import example_units, unit_information, unit_matches
+from paradoxlib.results.unit_tables import (
+    example_units,
+    unit_claims,
+    unit_information,
+    unit_matches,
+)

@@ -1,23 +1,21 @@
 """Tables of how networks behave: accuracies, pairs, transplants, and the paper's claims."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
-import torch
 
-from paradoxlib import keep, paths
 from paradoxlib.behaviour import contributions, correspondence, facts, intervals, paradox, scores
-from paradoxlib.networks import models, surgery, weights
-from paradoxlib.paper import published, statements
-from paradoxlib.results.network_tables import layers_of_children, similarities, states
+from paradoxlib.images import distortions
+from paradoxlib.networks import models, surgery
+from paradoxlib.paper import copies, named, published, statements, verdicts
+from paradoxlib.results.network_tables import chance_levels, layers_of_children, similarities
 from paradoxlib.results.tables import matrix, table
-from paradoxlib.similarity import kernels
 from paradoxlib.studies import predicting, trained
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
-ORIGINAL, ORIGINAL_CLASSES = "resnet50-0676ba61.pth", 1000  # torchvision's IMAGENET1K_V1
+ALL = tuple(distortions.GRID)
+FACT_COLUMNS = ("fact", "value", "low", "high")
 SEEDED_NETWORKS, SEEDS = 30, 3  # that are evaluated under other noise, and how often
 
 
@@ -127,27 +125,57 @@ def transplant_settings(study: Study) -> tuple:
     return study.transplant_images, surgery.LAYER_PARTS
 
 
-@table(
-    "transplants",
+TRANSPLANT_COLUMNS = (
     "transplant, layers, values, visual_intelligence, visual_intelligence_low, "
     "visual_intelligence_high, gain, gain_low, gain_high, recovered, recovered_low, "
-    "recovered_high, {distortion}",
-    needs="predictions, pairs",
-    depends=transplant_settings,
+    "recovered_high, {distortion}"
 )
+
+
+@table("transplants", TRANSPLANT_COLUMNS, needs="predictions, pairs", depends=transplant_settings)
 def transplants(session: Session) -> pd.DataFrame:
     """What each transplant does to the parent whose child behaves least like it.
 
     A row for the recipient (the parent), the donor (the child) and each transplant of
     `surgery.plan_transplants`, evaluated on the study's transplant images.
     """
-    study, (recipient, donor) = session.study, transplant_pair(session)
+    recipient, donor = transplant_pair(session)
+    return evaluate_transplants(session, recipient, donor, surgery.plan_transplants)
+
+
+@table(
+    "stranger_transplants",
+    TRANSPLANT_COLUMNS,
+    needs="predictions, pairs",
+    depends=transplant_settings,
+)
+def stranger_transplants(session: Session) -> pd.DataFrame:
+    """What the same transplants do where the donor is a stranger: the paper's control.
+
+    The recipient is that of `transplants`, the donor the stranger that behaves least like it. A row
+    for both, each convolution alone, and the groups of layers (`surgery.plan_layers`).
+    """
+    recipient, _ = transplant_pair(session)
+    apart = pairs(session).query("relation == 'strangers' and (a == @recipient or b == @recipient)")
+    pair = apart.sort_values("compatibility").iloc[0]
+    donor = pair["b"] if pair["a"] == recipient else pair["a"]
+    return evaluate_transplants(session, recipient, donor, surgery.plan_layers)
+
+
+def evaluate_transplants(
+    session: Session,
+    recipient: str,
+    donor: str,
+    plan: Callable[[models.State], dict[str, surgery.Transplant]],
+) -> pd.DataFrame:
+    """Return a row for the recipient, the donor and each transplant that is planned."""
+    study = session.study
     ours, theirs = trained.load_states(study, [recipient, donor]).values()
     whole = [*models.convolutions(ours), "fc"]
     planned = {
         recipient: surgery.Transplant([], surgery.LAYER_PARTS),
         donor: surgery.Transplant(whole, surgery.LAYER_PARTS),
-        **surgery.plan_transplants(ours),
+        **plan(ours),
     }
 
     def maker(layers: list[str], parts: tuple[str, ...]) -> Callable[[], models.State]:
@@ -175,120 +203,98 @@ def transplants(session: Session) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@table("image_facts", "fact, value, low, high", needs="predictions")
+def image_facts(session: Session) -> pd.DataFrame:
+    """What the claims need of single predictions, with intervals over resampled test images."""
+    study = session.study
+    predicted, labels = predicting.predict_study(session), session.images("test").labels
+    samples = scores.resampled_accuracy(predicted, labels, real_first=True)
+    found = facts.accuracy_facts(samples, study.conditions)
+    names = list(study.networks)
+    if set(published.ABLE) <= set(names):
+        able, place = (
+            [names.index(name) for name in some] for some in (published.ABLE, published.TRANSPLANT)
+        )
+        found |= facts.able_facts(samples, study.conditions, place[0], able)._asdict()
+    return pd.DataFrame([(name, *fact) for name, fact in found.items()], columns=FACT_COLUMNS)
+
+
 @table(
     "claims",
-    "statement, section, notebook, published, reproduced, low, high, holds_from, holds_to, verdict",
-    needs="predictions, pairs, layer_similarity, transplants",
-    depends=lambda study: (study.transplant_images,),
+    ", ".join(verdicts.CLAIM_COLUMNS),
+    needs="image_facts, accuracy, pairs, similarity_paper, layer_similarity, transplants",
+    depends=lambda study: (study.transplant_images, "named pairs"),
 )
 def claims(session: Session) -> pd.DataFrame:
     """The paper's statements: published and reproduced value, interval and verdict."""
-    study, (parent, child) = session.study, transplant_pair(session)
-    architecture, names = study.model.architecture, list(study.networks)
-    predicted, labels = predicting.predict_study(session), session.images("test").labels
-    samples = scores.resampled_accuracy(predicted, labels, real_first=True)
-    behaviour = paradox.compatibility(accuracies(session))
+    study, child = session.study, transplant_pair(session)[1]
+    architecture, margin = study.model.architecture, paradox.MARGIN
+    comparable = (study.data.name, architecture) in published.EXPERIMENTS
+    known, all_pairs, chance = accuracies(session), pairs(session), chance_levels(session)["paper"]
+    imaged = {row.fact: row[2:] for row in image_facts(session).itertuples()}
+    behaviour = paradox.compatibility(known)
     found = statements.behaviour_claims(
-        facts.pair_facts(pairs(session)),
+        facts.pair_facts(all_pairs) | imaged,
         facts.pair_facts(paradox.published_pairs(architecture)),
-        facts.accuracy_facts(samples, study.conditions),
         correspondence.correlation_interval(behaviour, similarities(session)),
         correspondence.published_correlation(architecture),
-        (study.data.name, architecture) in published.EXPERIMENTS,
+        chance,
+        margin,
         architecture,
     )
-    changes = layers_of_children(session)
-    deviating = facts.layer_facts(changes, child)
+    found += statements.range_claims(facts.range_facts(known), comparable, architecture)
+    named_facts = {
+        pair: facts.pair_fact(all_pairs, pair.a, pair.b)
+        for pair in published.NAMED_PAIRS[published.experiment_of(architecture)]
+        if {pair.a, pair.b} <= set(study.networks)
+    }
+    found += named.pair_claims(named_facts, chance, margin, architecture)
+    orders = {
+        statement: facts.order_fact(known, order.better, order.worse, order.distortions)
+        for statement, order in published.ORDERS.items()
+        if {order.better, order.worse} <= set(study.networks)
+    }
+    found += named.order_claims(orders)
+    if "loss" in imaged:
+        found += statements.able_claims(imaged["loss"], imaged["better"])
+    able = [name for name, own in study.networks.items() if set(own.distortions) == set(ALL)]
+    plain = [name for name in study.families if not study.networks[name].distortions]
+    if able and plain:
+        unseen = facts.unseen_facts(known, able, plain[0])
+        found += statements.unseen_claims(unseen, able, plain[0])
+    found += statements.count_claims(len(study.networks), comparable, architecture)
+
+    deviating = facts.layer_facts(layers_of_children(session), child)
     layers = {deviating.layer: "The layer that deviates most"}
     if child == published.TRANSPLANT.child:  # the paper's second experiment, or its stand-in
-        able = [names.index(name) for name in published.ABLE]
-        place = names.index(parent)
-        found += statements.able_claims(*facts.able_facts(samples, study.conditions, place, able))
-        found += statements.layer_claims(child, *deviating)
+        found += copies.layer_claims(child, *deviating)
         layers = {published.TRANSPLANT.layer: "The paper's layer"} | layers
     tried = transplants(session)
     copied = facts.transplant_facts(tried, layers, list(study.evaluation.grid))
-    whole = facts.recovered_fact(tried, surgery.ALL_CONVS)
-    return statements.tabulate(found + statements.transplant_claims(layers, copied, whole))
-
-
-def original_digest(study: Study, network: torch.nn.Module) -> tuple[str]:
-    """Return what results on the original network depend on: its weights."""
-    return (keep.digest(weights.from_torchvision(network.state_dict())),)
+    shares = (
+        facts.transplant_fact(tried, name, "recovered")
+        for name in (surgery.ALL_CONVS, surgery.CONVS_AND_BATCH_NORMS)
+    )
+    found += copies.transplant_claims(layers, copied, *shares)
+    sizes = tried.set_index("transplant")["values"]
+    dense = sizes[surgery.DENSE_ALONE] / sizes[child]
+    return verdicts.tabulate([*found, copies.dense_claim(dense, comparable and len(layers) > 1)])
 
 
 @table(
-    "original_accuracy",
-    "network, distortion, level, accuracy, n",
-    needs="images",
-    depends=original_digest,
+    "stranger_claims",
+    ", ".join(verdicts.CLAIM_COLUMNS),
+    needs="stranger_transplants",
+    depends=transplant_settings,
 )
-def original_accuracy(session: Session, network: torch.nn.Module) -> pd.DataFrame:
-    """Accuracy of the original ResNet50 under every condition."""
-    from torchvision.transforms import Normalize  # here: it takes two seconds
-
-    images, study = session.images("test"), session.study
-    standard = Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    seen = {"original": torch.nn.Sequential(standard, network)}
-    predicted = predicting.predict_models(session, seen, images, "evaluating the original")
-    return scores.accuracy(predicted, images.labels, study.conditions)
-
-
-@table("original_similarity", "network, similarity", needs="weights", depends=original_digest)
-def original_similarity(session: Session, network: torch.nn.Module) -> pd.DataFrame:
-    """Similarity of the original ResNet50 to each network, by the paper's alignment."""
-    state = weights.from_torchvision(network.state_dict())
-    rows = [(name, kernels.similarity(state, own)) for name, own in states(session).items()]
-    return pd.DataFrame(rows, columns=["network", "similarity"])
-
-
-def original_file(session: Session) -> Path | None:
-    """Return the file of the original ResNet50's weights, where it is there and fits the study.
-
-    It has torchvision's name, ``resnet50-0676ba61.pth``, and lies in the folder of the data sets or
-    where torchvision keeps what it downloads. It fits a study of ResNet50 with 1,000 classes.
-    """
-    kind, root = session.study.model, paths.data_root(session.data_root)
-    places = [folder / ORIGINAL for folder in (root, Path(torch.hub.get_dir()) / "checkpoints")]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None or kind.architecture != "resnet50" or kind.small_images:
-        return None
-    return found if len(session.images("test").classes) == ORIGINAL_CLASSES else None
-
-
-def original(
-    session: Session, network: torch.nn.Module | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return how the original ResNet50 (He et al. 2016) does beside a study's networks.
-
-    Parameters
-    ----------
-    network : torch.nn.Module, optional
-        torchvision's resnet50, in evaluation mode, made for ImageNet's normalisation. Where it is
-        not given it is the trained one of 2016's recipe (IMAGENET1K_V1), from `original_file` or
-        downloaded by torchvision.
-
-    Returns
-    -------
-    accuracy, similarity : pandas.DataFrame
-        `original_accuracy` and `original_similarity`.
-
-    Raises
-    ------
-    ValueError
-        For a study whose networks are no ResNet50 or whose classes are not the network's.
-    """
-    from torchvision.models import ResNet50_Weights, resnet50  # here: it takes two seconds
-
-    classes, kind = len(session.images("test").classes), session.study.model.architecture
-    if network is None:
-        network = resnet50().eval()
-        trained_by, file = ResNet50_Weights.IMAGENET1K_V1, original_file(session)
-        state = torch.load(file, "cpu", weights_only=True) if file else None
-        network.load_state_dict(
-            state or trained_by.get_state_dict(check_hash=True, weights_only=True)
-        )
-    if kind != "resnet50" or len(network.state_dict()["fc.bias"]) != classes:
-        own = f"study {session.study.name} has {kind} of {classes} classes"
-        raise ValueError(f"{own}: the original is a resnet50 of {ORIGINAL_CLASSES}")
-    return original_accuracy(session, network), original_similarity(session, network)
+def stranger_claims(session: Session) -> pd.DataFrame:
+    """The paper's control, weights copied between strangers: the same columns as `claims`."""
+    tried = stranger_transplants(session)
+    recipient, donor, *rest = tried["transplant"]
+    single = tried[tried["transplant"].isin(rest) & (tried["layers"] == 1)]
+    best = single.set_index("transplant")["gain"].drop(surgery.DENSE_ALONE).idxmax()
+    chosen = {f"{best}, the best convolution": best}
+    chosen |= {name: name for name in (surgery.ALL_CONVS, surgery.CONVS_AND_BATCH_NORMS)}
+    gains = {what: facts.transplant_fact(tried, name, "gain") for what, name in chosen.items()}
+    share = facts.transplant_fact(tried, surgery.CONVS_AND_BATCH_NORMS, "recovered")
+    return verdicts.tabulate(copies.control_claims(recipient, donor, gains, share))

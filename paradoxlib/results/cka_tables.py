@@ -1,10 +1,12 @@
 """Tables of the similarity of representations (CKA, Nguyen et al. 2020)."""
 
+import numpy as np
 import pandas as pd
 import torch
 
 from paradoxlib import keep
-from paradoxlib.networks import activations, resnets
+from paradoxlib.networks import activations, models, resnets
+from paradoxlib.paper import sisters, verdicts
 from paradoxlib.results.tables import Kept, table, tensors
 from paradoxlib.similarity import cka
 from paradoxlib.studies import comparing, trained, training
@@ -155,3 +157,59 @@ def first_components(session: Session) -> pd.DataFrame:
         shares = cka.first_component(networks[name], images[:COMPONENT_IMAGES])
         parts[name] = shares.rename("share")
     return pd.concat(parts, names=["network", "layer"]).reset_index()
+
+
+def checkerboard(matrix: pd.DataFrame) -> tuple[float, float]:
+    """Return how much more alike additions are than what lies inside blocks (CKA, layers x layers).
+
+    The mean of additions with additions, less that of additions with convolutions inside blocks;
+    and less that of such convolutions among themselves. No layer is compared with its like.
+    """
+    both = rows, columns = matrix.index.to_numpy(), matrix.columns.to_numpy()
+    (stream, theirs), (inside, others) = (
+        [np.array([name.startswith(kind) and part in name for name in axis]) for axis in both]
+        for kind, part in (("add", ""), ("res", "branch2"))
+    )
+    values, other = matrix.to_numpy(), rows[:, None] != columns
+    alike, across, among = (
+        values[np.outer(*pair) & other].mean()
+        for pair in ((stream, theirs), (stream, others), (inside, others))
+    )
+    return alike - across, alike - among
+
+
+@table(
+    "cka_claims",
+    ", ".join(verdicts.CLAIM_COLUMNS),
+    needs="cka_layers",
+    depends=lambda study: (layers_key(study),),
+)
+def cka_claims(session: Session) -> pd.DataFrame:
+    """What the article on CKA states of one architecture: the same columns as `claims`."""
+    boards = {
+        f"{relation}, {condition}": checkerboard(matrix)
+        for (relation, condition), matrix in cka_layers(session).items()
+    }
+    return verdicts.tabulate(sisters.checkerboard_claims(boards))
+
+
+@table(
+    "depth_claims",
+    ", ".join(verdicts.CLAIM_COLUMNS),
+    needs="cka_depths",
+    depends=lambda study: tuple(depth_settings(study)),
+)
+def cka_depth_claims(session: Session) -> pd.DataFrame:
+    """What the article on CKA states of networks of several depths: the same columns."""
+    depths = cka_depths(session)
+    boards = {
+        f"{session.study.name} with {name}": checkerboard(own) for name, own in depths.items()
+    }
+    deepest, alike = depths[DEEPER[-1]].to_numpy(), {}
+    for few, many in sisters.DEPTHS:
+        first = np.nanmean(deepest[:few, :many])
+        rests = deepest[few:, :many], deepest[:few, many:]
+        alike[few, many] = tuple(first - np.nanmean(rest) for rest in rests)
+    counts = {name: models.count_values(models.build(name, 1000)) for name in sisters.PARAMETERS}
+    found = sisters.checkerboard_claims(boards) + sisters.depth_claims(alike)
+    return verdicts.tabulate(found + sisters.parameter_claims(counts))

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,23 +10,14 @@ import torch
 from paradoxlib import keep, paths
 from paradoxlib.images import datasets
 from paradoxlib.networks import models, resnets
-from paradoxlib.paper import published
 from paradoxlib.results.tables import Kept, matrix, table, tensors
 from paradoxlib.similarity import alignments, kernels
 from paradoxlib.studies import predicting, trained, training
 from paradoxlib.studies.sessions import Session
-from paradoxlib.studies.study import Study
 
 EXAMPLE_CLASSES, EXAMPLES_OF_CLASS, TRAINING_EXAMPLES = 5, 8, 6
 PREDICTED_EXAMPLES = 8  # of the example images: what every network sees in them is kept
 DIGITS = 6  # of a layer's similarity, behind the point
-
-
-class LayerOfPair(NamedTuple):
-    """One layer of a parent and of its child: {``weight``, ``bias``} of each."""
-
-    parent: models.State
-    child: models.State
 
 
 @tensors("examples", "images", lambda study: keep.key(study.data.model_dump()))
@@ -224,30 +214,3 @@ def example_predictions(session: Session) -> pd.DataFrame:
         for image, number in enumerate(of_condition.tolist())
     ]
     return pd.DataFrame(rows, columns=["network", "distortion", "level", "image", "predicted"])
-
-
-def pair_key(study: Study) -> str:
-    """Return the key of the layer that the paper transplants."""
-    return keep.key([study.network_key(name) for name in published.TRANSPLANT[:2]])
-
-
-@tensors(published.TRANSPLANT[2], "weights", pair_key)
-def transplanted_layers(session: Session) -> Kept:
-    """The layer that the paper transplants, of the parent and of the child, as float16."""
-    parent, child, layer = published.TRANSPLANT
-    found = trained.load_states(session.study, [parent, child])
-    return {
-        f"{name}|{what}": state[f"{layer}.{what}"].half()
-        for name, state in found.items()
-        for what in ("weight", "bias")
-    }, {}
-
-
-def transplanted_layer(session: Session) -> LayerOfPair:
-    """Return the layer that the paper transplants, of the parent and of the child."""
-    kept, _ = transplanted_layers(session)
-
-    def of(name: str) -> models.State:
-        return {what: kept[f"{name}|{what}"].float() for what in ("weight", "bias")}
-
-    return LayerOfPair(*map(of, published.TRANSPLANT[:2]))

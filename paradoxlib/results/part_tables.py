@@ -5,20 +5,30 @@ statistics layer by layer, and relatives with identical kernels.
 """
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from paradoxlib import keep
 from paradoxlib.behaviour import contributions, intervals, paradox, scores
 from paradoxlib.images import datasets
 from paradoxlib.networks import models, resnets, surgery
-from paradoxlib.results.tables import table
+from paradoxlib.paper import published
+from paradoxlib.results.tables import Kept, table, tensors
 from paradoxlib.studies import comparing, predicting, trained
 from paradoxlib.studies.predicting import Maker
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
 EVERY_PART = {(): "none", surgery.NETWORK_PARTS: "all"}  # names of the recipient and the donor
+
+
+class LayerOfPair(NamedTuple):
+    """One layer of a parent and of its child: {``weight``, ``bias``} of each."""
+
+    parent: models.State
+    child: models.State
 
 
 def exchange_count(study: Study) -> int | None:
@@ -239,3 +249,30 @@ def compatibilities_of(session: Session, predicted: predicting.Predictions) -> p
     """Return the compatibility of all pairs of networks evaluated on the exchanges' images."""
     labels = exchange_images(session).labels
     return paradox.pair_compatibilities(predicted, labels, session.study.conditions)
+
+
+def pair_key(study: Study) -> str:
+    """Return the key of the layer that the paper transplants."""
+    return keep.key([study.network_key(name) for name in published.TRANSPLANT[:2]])
+
+
+@tensors(published.TRANSPLANT[2], "weights", pair_key)
+def transplanted_layers(session: Session) -> Kept:
+    """The layer that the paper transplants, of the parent and of the child, as float16."""
+    parent, child, layer = published.TRANSPLANT
+    found = trained.load_states(session.study, [parent, child])
+    return {
+        f"{name}|{what}": state[f"{layer}.{what}"].half()
+        for name, state in found.items()
+        for what in ("weight", "bias")
+    }, {}
+
+
+def transplanted_layer(session: Session) -> LayerOfPair:
+    """Return the layer that the paper transplants, of the parent and of the child."""
+    kept, _ = transplanted_layers(session)
+
+    def of(name: str) -> models.State:
+        return {what: kept[f"{name}|{what}"].float() for what in ("weight", "bias")}
+
+    return LayerOfPair(*map(of, published.TRANSPLANT[:2]))

@@ -7,7 +7,9 @@ import pandas as pd
 import torch
 
 from paradoxlib import keep
+from paradoxlib.behaviour import facts, intervals
 from paradoxlib.networks import activations, models, resnets
+from paradoxlib.paper import published, sisters, verdicts
 from paradoxlib.results.tables import Kept, table, tensors
 from paradoxlib.similarity import kernels, unit_samples, units
 from paradoxlib.studies import comparing
@@ -15,6 +17,7 @@ from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
 SAMPLES = 60_000  # pairs of activations that mutual information is estimated from
+TOP = 8  # best matched pairs of units that two ways of matching are compared by
 PATCHES = {"units": 6, "count": 9, "size": 11}  # best and worst units, patches of each, pixels
 TABLE_BYTES = 2e8  # of correlations of units that are held at once
 OfTwo = TypeVar("OfTwo")
@@ -150,14 +153,15 @@ def example_places(network: resnets.ResNet, images: torch.Tensor) -> dict[str, s
 
 @table(
     "unit_information",
-    "relation, layer, semi_matching, matching, units",
+    "relation, layer, semi_matching, matching, top, units",
     needs="weights, images",
-    depends=lambda study: (comparing.IMAGES, SAMPLES, comparing.example_pairs(study)),
+    depends=lambda study: (comparing.IMAGES, SAMPLES, TOP, comparing.example_pairs(study)),
 )
 def unit_information(session: Session) -> pd.DataFrame:
     """How many units of the example pairs have the same partner by mutual information.
 
-    `semi_matching` and `matching` are the shares whose partner is that by correlation.
+    `semi_matching` and `matching` are the shares whose partner is that by correlation; `top` is how
+    many of the `TOP` pairs that match best by the one are among those by the other.
     """
     networks, images = comparing.compared(session), comparing.pictures(session)
     rows = []
@@ -173,9 +177,56 @@ def unit_information(session: Session) -> pd.DataFrame:
             for find in (units.semi_match, units.match):
                 partners, others = find(related)[0], find(information)[0]
                 shares.append(units.defined_mean((partners == others)[partners >= 0]))
+            top = len(best_pairs(related) & best_pairs(information))
             alive = int((units.semi_match(related)[0] >= 0).sum())
-            rows.append((relation, place, *shares, alive))
-    return pd.DataFrame(rows, columns=["relation", "layer", "semi_matching", "matching", "units"])
+            rows.append((relation, place, *shares, top, alive))
+    columns = ["relation", "layer", "semi_matching", "matching", "top", "units"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def best_pairs(table: np.ndarray) -> set[tuple[int, int]]:
+    """Return the `TOP` best matched pairs of units (of one network, its partner)."""
+    partners, values = units.semi_match(table)
+    order = [i for i in np.argsort(-values).tolist() if partners[i] >= 0]
+    return {(i, int(partners[i])) for i in order[:TOP]}
+
+
+@table(
+    "unit_claims",
+    ", ".join(verdicts.CLAIM_COLUMNS),
+    needs="unit_matches, unit_layers, unit_information",
+    depends=lambda study: (comparing.IMAGES, SAMPLES, TOP, comparing.example_pairs(study)),
+)
+def unit_claims(session: Session) -> pd.DataFrame:
+    """What Convergent Learning states of matched units: the same columns as `claims`.
+
+    Its five layers are compared with ours at the same depth, from the first to the last.
+    """
+    matches = unit_matches(session)
+    layers, theirs = matches["layer"].unique(), published.read_matching()
+    cells = {}
+    for i, layer in enumerate(theirs.index):
+        place = layers[round(i * (len(layers) - 1) / (len(theirs) - 1))]
+        rows = matches[matches["layer"] == place]
+        real = rows[rows["relation"] != "chance"]
+        apart = real["relation"] == "strangers"
+        for column in theirs:
+            means = facts.means_over_resampled_networks(real, column, apart)
+            chance = rows[rows["relation"] == "chance"][column].mean()
+            cells[layer, column] = place, intervals.estimate(means), chance
+    found = sisters.matching_claims(cells)
+    pair = comparing.example_pairs(session.study)["strangers"]
+    (_, place), layer = next(
+        (key, layer) for key, layer in example_units(session).layers.items() if "strangers" in key
+    )
+    (loose, values), (strict, _) = units.semi_match(layer.between), units.match(layer.between)
+    order = [i for i in np.argsort(-values) if loose[i] >= 0]
+    same, half = (loose == strict)[order], len(order) // 2
+    known = unit_information(session).query("relation == 'strangers' and layer == @place")
+    best = int(known["top"].iloc[0]), values[order[0]], values[order[-1]]
+    coincide = same[:half].mean() - same[half:].mean()
+    name = f"{place} of {' and '.join(pair)}"
+    return verdicts.tabulate([*found, *sisters.best_unit_claims(name, *best, coincide)])
 
 
 def same_partners(layer: units.Layer, a: torch.Tensor, b: torch.Tensor) -> float:

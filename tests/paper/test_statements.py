@@ -1,75 +1,81 @@
-"""Statements and their verdicts."""
+"""Statements as claims."""
 
 import math
 
 import pytest
 
-from paradoxlib.paper import published, statements
+from paradoxlib.paper import named, published, statements, verdicts
 
 FACT = (0.5, 0.4, 0.6)
 PAIRS = dict.fromkeys(
     ("family", "strangers", "gap", "alike and alike", "yellow", "red", "different and different"),
     FACT,
 )
+OURS = PAIRS | {"spread": FACT, "same score": FACT}
 SCORES = ("clean accuracy", "visual intelligence")
-ACCURACIES = dict.fromkeys(
+RANGES = dict.fromkeys(
     [f"{score}, {end}" for score in SCORES for end in ("lowest", "highest")], FACT
 )
-ACCURACIES |= {"spread": FACT, "same score": FACT}
-
-
-@pytest.mark.parametrize(
-    ("interval", "expected"),
-    [
-        ((0.96, 1), "holds"),
-        ((0.95, 1), "holds"),
-        ((0.5, 0.9), "fails"),
-        ((1.1, 1.2), "fails"),
-        ((0.9, 0.97), "open"),
-        ((0.9, 1.1), "open"),
-        ((math.nan, math.nan), "no such pair"),
-    ],
-)
-def test_verdicts(interval, expected):
-    assert statements.verdict(*interval, 0.95, 1) == expected
-
-
-def test_the_table_has_a_verdict_for_each_claim():
-    claims = [
-        statements.Claim("it is", "1", "00_start_here", 1.0, *FACT, 0, 1),
-        statements.Claim("it is not", "2", "00_start_here", math.nan, *FACT, 0.7, 1),
-    ]
-    table = statements.tabulate(claims)
-    assert list(table.columns) == statements.CLAIM_COLUMNS
-    assert table["verdict"].tolist() == ["holds", "fails"]
-    assert table[["reproduced", "low", "high"]].to_numpy().tolist() == [list(FACT)] * 2
-    assert list(statements.tabulate([]).columns) == statements.CLAIM_COLUMNS
 
 
 @pytest.mark.parametrize("architecture", published.EXPERIMENT_OF)
-def test_claims_name_the_section_figures_and_pairs_of_their_experiment(architecture):
-    relative, absolute = (
-        statements.behaviour_claims(PAIRS, PAIRS, ACCURACIES, FACT, 0.1, comparable, architecture)
-        for comparable in (False, True)
-    )
-    assert absolute[:10] == relative and len(absolute) == 14
+def test_claims_name_the_section_and_figures_of_their_experiment(architecture):
+    found = statements.behaviour_claims(OURS, PAIRS, FACT, 0.1, 0.13, 0.25, architecture)
+    ranges = statements.range_claims(RANGES, True, architecture)
+    assert len(found) == 10 and len(ranges) == 4
     first = architecture == "resnet20"
-    assert absolute[0].section == ("3.1" if first else "3.2")
-    assert absolute[2].section == ("3.1, Figure 7" if first else "3.2, Figure 10")
-    assert absolute[-1].section == ("3.1, Figure 1" if first else "3.2, Figure 4")
-    assert "as N14-N16:" in absolute[5].statement or not first
-    assert not any("{" in claim.statement for claim in absolute)
-    assert all((claim.reproduced, claim.low, claim.high) == FACT for claim in absolute)
-    assert absolute[9].published == 0.1 and math.isnan(absolute[1].published)
+    assert found[0].section == ("3.1" if first else "3.2")
+    assert found[2].section == ("3.1, Figure 7" if first else "3.2, Figure 10")
+    assert ranges[-1].section == ("3.1, Figure 1" if first else "3.2, Figure 4")
+    assert all((claim.reproduced, claim.low, claim.high) == FACT for claim in found)
+    assert found[9].published == 0.1 and math.isnan(found[1].published)
     lowest, highest = published.text_range("clean_accuracy", architecture)
-    assert [claim.published for claim in absolute[10:12]] == [lowest, highest]
-    assert absolute[10].statement == "Clean accuracy, lowest of the networks"
+    assert [claim.published for claim in ranges[:2]] == [lowest, highest]
+    assert ranges[0].statement == "Clean accuracy, lowest of the networks"
+    elsewhere = verdicts.tabulate(statements.range_claims(RANGES, False, architecture))
+    assert set(elsewhere["verdict"]) == {verdicts.NOT_TESTABLE}
 
 
-def test_claims_on_transplants_follow_the_layers():
-    copied = {"conv1": (FACT, (7.0, 7.0, 7.0)), "fc": ((0.1, 0.05, 0.2), (8.0, 8.0, 8.0))}
-    claims = statements.transplant_claims({"fc": "The paper's layer"}, copied, (1.0, 0.95, 1.05))
-    table = statements.tabulate(claims)
-    assert table["statement"][0].startswith("The paper's layer (fc) transplanted")
-    assert table["reproduced"].tolist() == [0.1, 8, 1] and (table["verdict"] == "holds").all()
-    assert table["published"].tolist() == pytest.approx([0.02, 8, 1])
+def test_a_spread_of_rounded_ends_has_a_range():
+    claim = statements.behaviour_claims(OURS, PAIRS, FACT, 0.1, 0.13, 0.25)[0]
+    assert claim.published == pytest.approx(0.26 / 0.04)
+    assert (claim.range_low, claim.range_high) == pytest.approx((0.25 / 0.05, 0.27 / 0.03))
+
+
+@pytest.mark.parametrize("architecture", ["resnet20", "resnet50"])
+def test_named_pairs_are_compared_with_their_own_printed_cells(architecture):
+    compatibility, similarity = published.read_experiment(architecture)
+    pairs = published.NAMED_PAIRS[architecture]
+    own = {
+        pair: tuple((matrix.loc[pair.a, pair.b],) * 3 for matrix in (similarity, compatibility))
+        for pair in pairs
+    }
+    table = verdicts.tabulate(named.pair_claims(own, 0.13, 0.25, architecture))
+    assert len(table) == 2 * len(pairs) and (table["verdict"] == "same").all()
+    assert (table["published"] == table["reproduced"]).all()
+    assert table["statement"].is_unique and (table["group"] == "this pair").all()
+    yellow = next(pair for pair in pairs if pair.kind == "similar yet different")
+    alike = {yellow: ((0.999,) * 3, (0.9, 0.85, 0.95))}
+    claims = named.pair_claims(alike, 0.13, 0.25, architecture)
+    assert verdicts.tabulate(claims)["verdict"].tolist()[1] == "opposite"
+
+
+def test_the_order_of_two_networks():
+    found = dict.fromkeys(published.ORDERS, (0.05, 0.02, 0.08))
+    table = verdicts.tabulate(named.order_claims(found))
+    assert len(table) == 8 and table["statement"].is_unique
+    assert table["verdict"].tolist() == ["opposite"] + ["same"] * 7
+    same, other, *_ = published.ORDERS
+    few = {same: (0.0, -0.005, 0.005), other: (-0.1, -0.2, 0.01)}
+    assert verdicts.tabulate(named.order_claims(few))["verdict"].tolist() == ["same", "open"]
+
+
+def test_counts_are_run_or_not_run():
+    def decided(*about):
+        return verdicts.tabulate(statements.count_claims(*about))["verdict"].tolist()
+
+    assert decided(20, True, "resnet20") == ["not run", "not run", "run"]
+    assert decided(329, True, "resnet20") == ["run"] * 3
+    assert decided(12, False, "resnet50") == ["not run"] * 3
+    pairs = statements.count_claims(329, True, "resnet20")[1]
+    assert pairs.reproduced == pairs.published == 53_956

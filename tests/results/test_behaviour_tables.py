@@ -10,6 +10,7 @@ import torch
 from paradoxlib import results
 from paradoxlib.behaviour import paradox, predictions, scores
 from paradoxlib.networks import surgery
+from paradoxlib.paper import verdicts
 from paradoxlib.studies import predicting, sessions, trained
 
 
@@ -97,8 +98,33 @@ def test_the_table_of_transplants(tiny_trained):
 
 def test_the_claims_of_a_study(tiny_trained):
     table = results.claims(tiny_trained)
-    assert table["verdict"].isin(["holds", "fails", "open", "no such pair"]).all()
-    assert table["notebook"].str[:2].unique().tolist() == ["03", "04", "05", "06"]
+    assert table["verdict"].isin(verdicts.VERDICTS).all() and table["statement"].is_unique
+    assert sorted(table["notebook"].str[:2].unique()) == ["02", "03", "04", "05", "06"]
+    facts = results.image_facts(tiny_trained).set_index("fact")
+    spread = table[table["statement"].str.startswith("Spread")].iloc[0]
+    assert spread["reproduced"] == pytest.approx(facts.loc["spread", "value"], nan_ok=True)
+
+
+@pytest.mark.parametrize("study", ["cifar10-20", "cifar10-resnet50"])
+def test_committed_claims_follow_from_the_committed_tables(study):
+    """All of them, to the last digit: none needs a network, an image or a prediction."""
+    session = sessions.start(study)
+    found, committed = results.claims.__wrapped__(session), results.claims(session)
+    assert committed["statement"].is_unique and len(committed) > 40
+    pd.testing.assert_frame_equal(found, committed, rtol=0, atol=1e-12, check_dtype=False)
+
+
+def test_transplants_between_strangers_are_the_control(tiny_trained):
+    tried = results.stranger_transplants(tiny_trained).set_index("transplant")
+    recipient, donor = tried.index[:2]
+    assert recipient == results.transplants(tiny_trained)["transplant"][0] == "A"
+    assert donor == "C" and len(tried) == 2 + 21 + 7
+    table = results.stranger_claims(tiny_trained)
+    assert list(table.columns) == verdicts.CLAIM_COLUMNS and len(table) == 4
+    gains = tried["gain"].drop([recipient, donor])
+    singles = gains[tried.loc[gains.index, "layers"] == 1].drop(surgery.DENSE_ALONE)
+    assert table["reproduced"][0] == pytest.approx(singles.max())
+    assert table["reproduced"][3] == tried.loc[surgery.CONVS_AND_BATCH_NORMS, "recovered"]
 
 
 def test_an_unknown_alignment_is_refused(tiny_trained):

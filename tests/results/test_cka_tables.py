@@ -1,12 +1,13 @@
 """CKA of a network with itself is 1 on its diagonal, and that of strangers lies above chance."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import TINY
 
 from paradoxlib import results
 from paradoxlib.results import cka_tables
-from paradoxlib.studies import comparing
+from paradoxlib.studies import comparing, sessions
 
 
 @pytest.fixture
@@ -51,3 +52,23 @@ def test_depths_are_compared_with_the_first(session, monkeypatch, home):
     assert parts["share"].between(0, 1 + 1e-12).all()
     monkeypatch.setattr(cka_tables, "compared_depths", None)  # not needed again
     assert results.cka_depths(session)["deeper"].equals(depths["deeper"])
+
+
+def test_a_checkerboard_is_told_from_a_plain_one():
+    names = ["add_1", "res2a_branch2a", "bn2a_branch2a", "add_2", "res2a_branch1", "res2b_branch2b"]
+    stream = np.array([name.startswith("add") for name in names])
+    values = np.where(np.outer(stream, stream), 0.9, 0.5)
+    values[np.outer(~stream, ~stream)] = 0.2
+    across, among = results.checkerboard(pd.DataFrame(values, names, names))
+    assert (across, among) == pytest.approx((0.4, 0.7))
+
+
+@pytest.mark.parametrize(
+    ("study", "table"),
+    [("cifar10-20", results.cka_claims), ("cifar10-resnet50", results.cka_depth_claims)],
+)
+def test_committed_claims_on_cka_follow_from_the_committed_tables(study, table):
+    session = sessions.start(study)
+    found, committed = table.__wrapped__(session), table(session)
+    assert len(committed) == 12 and set(committed["verdict"]) <= {"same", "opposite"}
+    pd.testing.assert_frame_equal(found, committed, rtol=0, atol=1e-9, check_dtype=False)

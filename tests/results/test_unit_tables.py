@@ -6,7 +6,7 @@ import pytest
 
 from paradoxlib import keep, paths, results
 from paradoxlib.results import unit_tables
-from paradoxlib.studies import comparing
+from paradoxlib.studies import comparing, sessions
 
 
 @pytest.fixture
@@ -68,3 +68,13 @@ def test_information_finds_the_partners_of_a_child(session):
     assert len(table) == 6 and means.loc["parent and child", "matching"] > 0.7
     assert (means.loc["parent and child"] >= means.loc["strangers"]).all()
     assert table["units"].between(1, 64).all()
+
+
+def test_committed_claims_on_units_follow_from_the_committed_tables():
+    session = sessions.start("cifar10-20")
+    found, committed = results.unit_claims.__wrapped__(session), results.unit_claims(session)
+    pd.testing.assert_frame_equal(found, committed, rtol=0, atol=1e-9, check_dtype=False)
+    matches = results.unit_matches(session)
+    first = matches[(matches["layer"] == "conv1") & (matches["relation"] == "strangers")]
+    assert len(committed) == 15 + 4 and committed["statement"].is_unique
+    assert committed["reproduced"][0] == pytest.approx(first["semi_matching"].mean())

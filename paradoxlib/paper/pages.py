@@ -1,0 +1,75 @@
+"""The page of claims: tables of claims as Markdown, in their places among prose."""
+
+import math
+import re
+from collections.abc import Callable
+
+import pandas as pd
+
+from paradoxlib.paper import verdicts
+
+PLACE = re.compile(r"(<!-- claims: (\S+) -->\n).*?(<!-- end of claims -->)", re.DOTALL)
+HEAD = ("statement", "notebook", "published", "its range", "ours", "95 % interval", "verdict")
+
+
+def fill_page(page: str, read: Callable[[str], pd.DataFrame]) -> str:
+    """Return a page with its tables of claims made anew; the text around them stays.
+
+    A table stands between ``<!-- claims: NAME -->`` and ``<!-- end of claims -->``; `read` returns
+    the claims of a name.
+    """
+    return PLACE.sub(lambda found: found[1] + show_claims(read(found[2])) + found[3], page)
+
+
+def show_claims(claims: pd.DataFrame) -> str:
+    """Return a table of claims as Markdown: how many have each verdict, then group by group."""
+    counts = claims["verdict"].value_counts(sort=False)
+    told = ", ".join(f"{count} *{verdict}*" for verdict, count in counts.items())
+    lines = [f"\n{len(claims)} statements: {told}.\n"]
+    for group, rows in claims.groupby("group", sort=False):
+        lines += ["", f"**{group[0].upper()}{group[1:]}**", "", row_of(HEAD)]
+        lines.append(row_of(["---"] * len(HEAD)))
+        for claim in rows.itertuples():
+            exact = claim.low == claim.high
+            digits = decimals(claim.low, claim.high)
+            ends = f"{number(claim.low, digits)} to {number(claim.high, digits)}"
+            cells = (
+                f"{claim.statement} ({claim.section})",
+                f"[{claim.notebook[:2]}](../notebooks/{claim.notebook}.ipynb)",
+                number(claim.published),
+                f"{span(claim.range_low, claim.range_high)}; {claim.range_from}",
+                number(claim.reproduced, digits),
+                claim.resampled if exact else f"{ends}; {claim.resampled}",
+                claim.verdict,
+            )
+            lines.append(row_of(cells))
+    return "\n".join([*lines, "", ""])
+
+
+def row_of(cells: tuple | list) -> str:
+    """Return a row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def span(low: float, high: float) -> str:
+    """Return a range in words."""
+    if (low, high) == verdicts.POSITIVE:
+        return "more than 0"
+    if math.isinf(low):
+        return f"{number(high)} or less"
+    return number(low) if low == high else f"{number(low)} to {number(high)}"
+
+
+def decimals(low: float, high: float) -> int | None:
+    """Return how many decimals show an interval with two digits, two at least; None: it is none."""
+    width = high - low
+    return max(2, 1 - math.floor(math.log10(width))) if width > 0 else None
+
+
+def number(value: float, digits: int | None = None) -> str:
+    """Return a number with so many decimals, or with four significant digits; nothing for nan."""
+    if math.isnan(value):
+        return ""
+    if digits is not None:
+        return f"{value:.{digits}f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
