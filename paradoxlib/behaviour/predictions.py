@@ -6,7 +6,6 @@ all networks see the same noisy images, whatever the device and the batch size.
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -32,8 +31,7 @@ class Task(NamedTuple):
     """What one thread does at a time: a network classifies a part of a block of images."""
 
     network: str
-    places: torch.Tensor
-    pixels: torch.Tensor
+    shown: Shown
 
 
 @torch.inference_mode()
@@ -49,6 +47,7 @@ def predict(
     return torch.cat([model(part.to(device)).float().cpu() for part in parts])
 
 
+@devices.exact_float32()  # here, too: its threads would each restore what they found
 def predict_conditions(
     networks: Mapping[str, torch.nn.Module],
     images: datasets.Images | datasets.ImageFiles,
@@ -96,7 +95,7 @@ def predict_conditions(
     device = torch.device(device)
     shape = len(conditions), len(images)
     folded = {name: models.folded(model).to(device) for name, model in networks.items()}
-    result = {name: torch.empty(shape, dtype=torch.int16) for name in networks}
+    result = {name: torch.empty(shape, dtype=torch.int16, device=device) for name in networks}
     identity = [
         i for i, (name, level) in enumerate(conditions) if distortions.is_identity(name, level)
     ]
@@ -106,26 +105,26 @@ def predict_conditions(
 
     def make_blocks() -> Iterator[Shown]:
         shown = [conditions[i] for i in work]
-        for place, index, pixels in augmentation.distorted_blocks(images, shown, seed, device):
+        for place, index, pixels in augmentation.distorted_blocks(images, shown, seed):
             yield Shown(work[place] * len(images) + index, pixels)
 
-    def run_task(task: Task) -> torch.Tensor:
-        return classify(folded[task.network], task.pixels, half)
+    def run_task(task: Task) -> None:
+        classify_into(result[task.network], folded[task.network], task.shown, half)
 
     total = len(work) * len(images) * len(networks)
     bar = tqdm(desc=text, total=total, unit="image", unit_scale=True)
     with bar, devices.thread_pool(device) as pool:
         for places, pixels in prefetch(join_blocks(make_blocks()), pool):
-            parts = pixels.contiguous(memory_format=torch.channels_last).split(size)
-            pieces = list(zip(places.split(size), parts, strict=True))
-            tasks = [Task(name, *piece) for name in folded for piece in pieces]
-            for task, classes in zip(tasks, pool.map(run_task, tasks), strict=True):
-                result[task.network].view(-1)[task.places] = classes
+            shown = devices.send(pixels.contiguous(memory_format=torch.channels_last), device)
+            where = devices.send(places, device).split(size)
+            pieces = list(zip(where, shown.split(size), strict=True))
+            tasks = [Task(name, Shown(*piece)) for name in folded for piece in pieces]
+            list(pool.map(run_task, tasks))
             bar.update(len(places) * len(networks))
     for i in identity[1:]:
         for predicted in result.values():
             predicted[i] = predicted[identity[0]]
-    return result
+    return {name: predicted.cpu() for name, predicted in result.items()}
 
 
 def join_blocks(blocks: Iterator[Shown]) -> Iterator[Shown]:
@@ -148,14 +147,20 @@ def prefetch(items: Iterator[Item], pool: Executor) -> Iterator[Item]:
         yield item
 
 
+def classify_into(
+    result: torch.Tensor, model: torch.nn.Module, shown: Shown, half: bool = False
+) -> None:
+    """Write the predicted classes of some images into a result (condition, image)."""
+    result.view(-1)[shown.places] = classify(model, shown.pixels, half)
+
+
 @torch.inference_mode()
+@devices.exact_float32()
 def classify(model: torch.nn.Module, images: torch.Tensor, half: bool = False) -> torch.Tensor:
-    """Return the predicted classes of images on the model's device, int16 on the CPU.
+    """Return the predicted classes of images, int16, on the device of both.
 
     The network computes in bfloat16 where `half`, else in float32 without TF32.
     """
-    exact: AbstractContextManager = nullcontext()
-    if images.is_cuda:
-        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    with exact, torch.autocast(images.device.type, torch.bfloat16, enabled=half):
-        return model(images).argmax(1).to("cpu", torch.int16)
+    kind = images.device.type
+    with torch.autocast(kind, torch.bfloat16, enabled=half):
+        return model(images).argmax(1).to(torch.int16)

@@ -83,33 +83,42 @@ def distort_randomly(
     images = images.clone()
     order = list(distortions.DISTORTIONS)
     for column in sorted(range(len(names)), key=lambda column: order.index(names[column])):
-        chosen = drawn[:, column].nonzero().squeeze(1).to(images.device)
-        if len(chosen) == 0:
+        name, own = names[column], drawn[:, column]
+        if device.type != "cpu":  # which images are its own is not known here: all are distorted
+            changed = distort_anew(images, name, noise_amount, generator)
+            images = torch.where(own.view(-1, 1, 1, 1), changed, images)
             continue
-        name = names[column]
-        distortion = distortions.DISTORTIONS[name]
-        low, high = distortion.training or (0, noise_amount)
-        shape = (len(chosen), 3) if distortion.per_channel else (len(chosen),)
-        level = low + (high - low) * torch.rand(shape, generator=generator, device=device)
-        level = level.to(images.device)
-        images[chosen] = distortions.distort(images[chosen], name, level, generator)
+        chosen = own.nonzero().squeeze(1).to(images.device)
+        if len(chosen):
+            images[chosen] = distort_anew(images[chosen], name, noise_amount, generator)
     return images
+
+
+def distort_anew(
+    images: torch.Tensor, name: str, noise_amount: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Return images under one distortion, each at a fresh level of its range for training."""
+    distortion = distortions.DISTORTIONS[name]
+    low, high = distortion.training or (0, noise_amount)
+    shape = (len(images), 3) if distortion.per_channel else (len(images),)
+    level = low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)
+    return distortions.apply_levels(images, name, level.to(images.device), generator)
 
 
 def distorted_blocks(
     images: datasets.Images | datasets.ImageFiles,
     conditions: Sequence[distortions.Condition],
     seed: int = 1,
-    device: torch.device | str = "cpu",
 ) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
     """Yield (place of the condition, indices, float images 0..1), `BLOCK` images at a time.
 
-    Each block is shown under all conditions in turn, so that it is read once. The noise depends on
-    the seed and the condition alone, so every network sees the same.
+    Each block is shown under all conditions in turn, so that it is read once. Images are made on
+    the CPU, and the noise depends on the seed and the condition alone: every network sees the same
+    images, bit for bit, on whatever device it is evaluated.
     """
     noises = [seeds.generator(seed, name, float(level)) for name, level in conditions]
     order = torch.arange(len(images))
-    for index, pixels, _ in datasets.batches(images, order, BLOCK, device=device):
+    for index, pixels, _ in datasets.batches(images, order, BLOCK):
         clear = pixels.float() / 255
         for place, (name, level) in enumerate(conditions):
             yield place, index, distortions.distort(clear, name, level, noises[place])

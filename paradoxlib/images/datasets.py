@@ -52,6 +52,10 @@ class Images:
         content = self.pixels.numpy().tobytes() + self.labels.numpy().tobytes()
         return hashlib.sha256(content).hexdigest()
 
+    def to(self, device: torch.device) -> "Images":
+        """Return the data set on a device."""
+        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
+
 
 @dataclass(frozen=True)
 class ImageFiles:
@@ -76,6 +80,10 @@ class ImageFiles:
         """Return the sha256 of the files' names and lengths; their content is too much to read."""
         listing = "".join(f"{Path(file).name} {Path(file).stat().st_size}\n" for file in self.files)
         return hashlib.sha256(listing.encode()).hexdigest()
+
+    def to(self, device: torch.device) -> "ImageFiles":
+        """Return the data set itself: streamed images come to a device batch by batch."""
+        return self
 
 
 def decode(file: str | Path, size: int, source: torch.Generator | None = None) -> torch.Tensor:
@@ -139,11 +147,12 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield (indices, pixels uint8 (b, 3, h, w), labels (b,)) on the device, in a given order.
 
-    A `seed` makes the crops of streamed images random; images in memory are never cropped. Streamed
-    images are decoded by as many threads as torch may use, `AHEAD` batches ahead.
+    The indices lie where the images do. A `seed` makes the crops of streamed images random; images
+    in memory are never cropped. Streamed images are decoded by as many threads as torch may use,
+    `AHEAD` batches ahead.
     """
     if isinstance(images, Images):
-        for index in order.split(batch_size):
+        for index in order.to(images.pixels.device).split(batch_size):
             yield index, images.pixels[index].to(device), images.labels[index].to(device)
         return
     pinned = torch.device(device).type == "cuda"  # such memory is copied while the device computes

@@ -59,7 +59,7 @@ def illuminant(images: Tensor, level: Tensor, generator: Generator | None = None
     """I * l: a factor for each channel (n, 3), or one number that dims the red channel alone."""
     if level.dim() == 2:
         return images * level[:, :, None, None]
-    red = torch.tensor([1.0, 0, 0], dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
+    red = (torch.arange(3, device=images.device) == 0).to(images.dtype).view(1, 3, 1, 1)
     return images * (1 - red * (1 - level))
 
 
@@ -81,7 +81,9 @@ def blur(images: Tensor, level: Tensor, generator: Generator | None = None) -> T
 
 def blur_matrix(sigma: Tensor, length: int) -> Tensor:
     """Return the matrices (m, length, length) that blur a column of pixels, by each of m SDs."""
-    radius = int(4 * float(sigma.max()) + 0.5)
+    # A CPU knows the highest SD. Another device would be waited for: there the limit does as well.
+    highest = float(sigma.max()) if sigma.device.type == "cpu" else DISTORTIONS["blur"].limits[1]
+    radius = int(4 * highest + 0.5)
     offset = torch.arange(-radius, radius + 1, device=sigma.device)
     width = sigma[:, None].clamp(min=1e-3)
     inside = offset.abs() <= (4 * sigma[:, None] + 0.5).floor()
@@ -227,9 +229,21 @@ def distort(
             "floats (n, 3, h, w) in 0..1 are needed"
         )
     check_level(name, level)
-    if not isinstance(level, Tensor) and is_identity(name, level):
+    if isinstance(level, Tensor):
+        return apply_levels(images, name, level.to(images), generator)
+    if is_identity(name, level):
         return images.clone()
-    level = torch.as_tensor(level, dtype=images.dtype, device=images.device)
+    single = torch.full((), level, dtype=images.dtype, device=images.device)
+    return apply_levels(images, name, single, generator)
+
+
+def apply_levels(
+    images: Tensor, name: str, level: Tensor, generator: Generator | None = None
+) -> Tensor:
+    """Return images under one distortion, as `distort` does, without a look at the levels.
+
+    To check them would wait for the device that they lie on.
+    """
     if level.dim() == 1:
         level = level.view(-1, 1, 1, 1)
     size = DISTORTED_AT_ONCE if images.device.type == "cpu" else max(1, len(images))

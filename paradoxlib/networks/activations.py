@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from paradoxlib import devices
 from paradoxlib.networks import models
 
 NAMED_BY_WEIGHTS = {torch.conv2d, F.batch_norm, F.linear}
@@ -95,6 +96,7 @@ class Recorder(TorchFunctionMode):
 
 
 @torch.inference_mode()
+@devices.exact_float32()
 def record(
     model: torch.nn.Module, images: torch.Tensor, layers: Collection[str] | None = None
 ) -> dict[str, torch.Tensor]:
@@ -105,14 +107,15 @@ def record(
     model : torch.nn.Module
         In evaluation mode.
     images : torch.Tensor
-        (n, 3, h, w), as the network wants them.
+        (n, 3, h, w), as the network wants them; they are taken to where the network lies.
     layers : collection of str, optional
         Names of the layers that are wanted; all where it is not given.
 
     Returns
     -------
     dict
-        {layer: tensor (n, channels, h, w) or (n, units)}, in the order of their calls.
+        {layer: tensor (n, channels, h, w) or (n, units)}, in the order of their calls, on the
+        network's device.
 
     Raises
     ------
@@ -120,17 +123,22 @@ def record(
         For a layer that the network does not have; it names the nearest one.
     """
     with Recorder(model, None if layers is None else set(layers)) as recorder:
-        model(images)
+        model(beside(model, images))
     for name in layers or ():
         if name not in recorder.outputs:
             raise models.unknown_layer(name, recorder.seen)
     return recorder.outputs
 
 
+def beside(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Return images on the device of a network."""
+    return images.to(next(model.parameters(), images).device)
+
+
 def layer_names(model: torch.nn.Module, images: torch.Tensor) -> list[str]:
     """Return the names of a network's layers in the order of their calls."""
     with torch.inference_mode(), Recorder(model, ()) as recorder:
-        model(images[:1])
+        model(beside(model, images[:1]))
     return recorder.seen
 
 

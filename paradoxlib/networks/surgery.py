@@ -195,15 +195,12 @@ def reestimate(model: torch.nn.Module, batches: Iterable[torch.Tensor]) -> model
         Where there is no batch.
     """
     model = copy.deepcopy(model).train()
-    for layer in model.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.momentum = None  # torch then takes the mean over all batches, which it counts
-            layer.num_batches_tracked = torch.zeros((), dtype=torch.long)
-            layer.reset_running_stats()
+    norms = [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     count = 0
-    for images in batches:
+    for count, images in enumerate(batches, 1):
+        for layer in norms:
+            layer.momentum = 1 / count  # of the newest batch: the mean over all so far
         model(images)
-        count += 1
     if not count:
         raise ValueError("no batch of images: running statistics cannot be re-estimated")
     return model.state_dict()

@@ -27,7 +27,8 @@ def layers_key(study: Study) -> str:
 @tensors("cka_layers", "weights, images", layers_key)
 def cka_of_examples(session: Session) -> Kept:
     """CKA of all layers, of the example pairs and of a network with itself."""
-    networks, images = comparing.compared(session), comparing.pictures(session)
+    networks = comparing.compared(session, session.device)
+    images = comparing.pictures(session)
     first = next(iter(networks))
     pairs = {"itself": (first, first)} | comparing.example_pairs(session.study)
     shown = {name: networks[name] for pair in pairs.values() for name in pair}
@@ -60,7 +61,7 @@ def compared_depths(session: Session) -> dict[str, resnets.ResNet]:
     for one in [session, *(session.beside(name) for name in DEEPER)]:
         first = next(iter(one.study.networks))
         training.train(one, first)
-        networks[one.study.name] = trained.load_network(one.study, first)
+        networks[one.study.name] = trained.load_network(one.study, first).to(session.device)
     return networks
 
 
@@ -123,7 +124,8 @@ def depth_components(session: Session) -> pd.DataFrame:
 )
 def cka_pairs(session: Session) -> pd.DataFrame:
     """CKA of the same layer (each ReLU) in all pairs of networks, beside chance."""
-    networks, images = comparing.compared(session), comparing.pictures(session)
+    networks = comparing.compared(session, session.device)
+    images = comparing.pictures(session)
     first = next(iter(networks.values()))
     where = activations.relu_places(first, images)
     related = comparing.related_pairs(session.study, networks)
@@ -150,7 +152,8 @@ def first_components(session: Session) -> pd.DataFrame:
 
     Of the networks of the example pairs.
     """
-    networks, images = comparing.compared(session), comparing.pictures(session)
+    networks = comparing.compared(session, session.device)
+    images = comparing.pictures(session)
     examples = comparing.example_pairs(session.study)
     parts = {}
     for name in dict.fromkeys(name for pair in examples.values() for name in pair):

@@ -12,7 +12,7 @@ from paradoxlib.networks import activations, models, resnets
 from paradoxlib.paper import published, sisters, verdicts
 from paradoxlib.results.tables import Kept, table, tensors
 from paradoxlib.similarity import kernels, unit_samples, units
-from paradoxlib.studies import comparing
+from paradoxlib.studies import comparing, trained
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
@@ -49,11 +49,13 @@ def unit_matches(session: Session) -> pd.DataFrame:
     a layer's units are one convolution's. Rows of the relation ``chance`` compare networks with
     one that sees other images.
     """
-    networks, images = comparing.compared(session), comparing.pictures(session)
+    networks = comparing.compared(session, session.device)
+    images = comparing.pictures(session)
     first = next(iter(networks.values()))
     where = activations.relu_places(first, images)
     everyone = networks | {"chance": activations.OtherImages(first)}
-    own = {name: kernels.kernels_of(network.state_dict()) for name, network in networks.items()}
+    states = trained.load_states(session.study, networks)
+    own = {name: kernels.kernels_of(state) for name, state in states.items()}
     pairs, rows = comparing.related_pairs(session.study, networks), []
     for group in groups_in_memory(pairs, len(everyone), own[next(iter(own))]):
         names = dict.fromkeys(name for pair in group for name in (pair.a, pair.b))
@@ -102,7 +104,8 @@ def unpack(name: str) -> tuple[str, str, str]:
 @tensors("unit_layers", "weights, images", units_key)
 def unit_layers(session: Session) -> Kept:
     """Units of the example pairs in an early, a middle and a late layer, with image patches."""
-    networks, images = comparing.compared(session), comparing.pictures(session)
+    networks = comparing.compared(session, session.device)
+    images = comparing.pictures(session)
     where = example_places(next(iter(networks.values())), images)
     made, counts = {}, {}
     for relation, (a, b) in comparing.example_pairs(session.study).items():
@@ -163,7 +166,8 @@ def unit_information(session: Session) -> pd.DataFrame:
     `semi_matching` and `matching` are the shares whose partner is that by correlation; `top` is how
     many of the `TOP` pairs that match best by the one are among those by the other.
     """
-    networks, images = comparing.compared(session), comparing.pictures(session)
+    networks = comparing.compared(session, session.device)
+    images = comparing.pictures(session)
     rows = []
     for relation, (a, b) in comparing.example_pairs(session.study).items():
         for place, relu in example_places(networks[a], images).items():

@@ -92,6 +92,7 @@ def shuffled_batches(
 
 
 @torch.inference_mode()
+@devices.exact_float32()
 def cka_matrices(
     networks: Mapping[str, torch.nn.Module],
     images: torch.Tensor,
@@ -106,7 +107,7 @@ def cka_matrices(
     Parameters
     ----------
     networks : dict
-        {name: network}, in evaluation mode; any architectures.
+        {name: network}, in evaluation mode, on one device; any architectures.
     images : torch.Tensor
         (n, 3, h, w), n at least 4, as the networks want them.
     pairs : list, optional
@@ -158,7 +159,7 @@ def cka_matrices(
     result = {}
     for a, b in pairs:
         matrix = sums[a, b] / (norms[a][:, None] * norms[b]).sqrt()
-        result[a, b] = pd.DataFrame(matrix.numpy(), found[a], found[b])
+        result[a, b] = pd.DataFrame(matrix.cpu().numpy(), found[a], found[b])
     return result
 
 

@@ -53,8 +53,8 @@ def paired_samples(
     """
     source, ours, theirs = torch.Generator().manual_seed(seed), [], []
     for batch in images.split(batch_size):
-        a = by_unit(activations.record(model_a, batch, [layer])[layer])
-        b = by_unit(activations.record(model_b, batch, [layer])[layer])
+        a = by_unit(activations.record(model_a, batch, [layer])[layer]).cpu()
+        b = by_unit(activations.record(model_b, batch, [layer])[layer]).cpu()
         wanted = min(len(a), -(-count * len(batch) // len(images)))
         chosen = torch.randperm(len(a), generator=source)[:wanted]
         ours.append(a[chosen])

@@ -79,8 +79,8 @@ def correlations(
     Parameters
     ----------
     networks : dict
-        {name: Module}, in evaluation mode, whose outputs have the same sizes in the layers asked
-        for.
+        {name: Module}, in evaluation mode, on one device, whose outputs have the same sizes in the
+        layers asked for.
     images : torch.Tensor
         (n, 3, h, w), any number, as the networks want them; each batch goes to all networks.
     layers : sequence of str
@@ -137,10 +137,11 @@ def units_of(moments: unit_samples.Moments, sizes: Mapping[str, int]) -> Units:
 
     `sizes` has each network's number of units, in order.
     """
-    mean, variance = moments.mean.numpy(), moments.products.diagonal().numpy() / moments.count
+    mean, products = moments.mean.cpu().numpy(), moments.products.cpu().numpy()
+    variance = products.diagonal() / moments.count
     sd = np.sqrt(np.clip(variance, 0, None))
     alive = np.where(sd > 1e-12 * np.maximum(1, abs(mean)), sd, np.nan)
-    table = np.clip(moments.products.numpy() / moments.count / alive / alive[:, None], -1, 1)
+    table = np.clip(products / moments.count / alive / alive[:, None], -1, 1)
     places, start = {}, 0
     for name, size in sizes.items():
         places[name] = slice(start, start + size)

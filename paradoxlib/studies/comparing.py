@@ -28,11 +28,13 @@ class Related(NamedTuple):
     relation: str
 
 
-def compared(session: Session) -> dict[str, resnets.ResNet]:
-    """Return the networks that are compared; trains what is not trained."""
+def compared(
+    session: Session, device: torch.device | str = "cpu"
+) -> dict[str, resnets.ResNet]:
+    """Return the networks that are compared, on a device; trains what is not trained."""
     training.train_all(session)
     study = session.study
-    return {name: trained.load_network(study, name) for name in compared_names(study)}
+    return {name: trained.load_network(study, name).to(device) for name in compared_names(study)}
 
 
 def compared_names(study: Study) -> list[str]:
@@ -101,11 +103,15 @@ def related_pairs(study: Study, names: Iterable[str]) -> list[Related]:
 
 
 def images_as_seen_by(session: Session, name: str, count: int) -> Iterator[torch.Tensor]:
-    """Yield training images augmented as a network's were, float 0..1, in batches of 100."""
+    """Yield training images augmented as a network's were, float 0..1, in batches of 100.
+
+    They lie on the session's device.
+    """
     study, settings = session.study, session.study.network(name)
     images = session.images("train").first(count)
-    source = seeds.generator(settings.seed, "statistics")
-    for _, pixels, _ in datasets.batches(images, torch.arange(len(images)), 100):
+    source = seeds.generator(settings.seed, "statistics", device=session.device)
+    order = torch.arange(len(images))
+    for _, pixels, _ in datasets.batches(images, order, 100, device=session.device):
         yield augmentation.augment(pixels, study.data, settings, source)
 
 
@@ -116,5 +122,6 @@ def reestimate_as(
 
     Nothing that was learned changes.
     """
-    model = trained.load_network(session.study, parent)
-    return surgery.reestimate(model, images_as_seen_by(session, child, count))
+    model = trained.load_network(session.study, parent).to(session.device)
+    state = surgery.reestimate(model, images_as_seen_by(session, child, count))
+    return {name: value.cpu() for name, value in state.items()}

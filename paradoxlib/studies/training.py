@@ -15,12 +15,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from paradoxlib import devices, keep, paths, seeds
 from paradoxlib.images import augmentation, datasets
-from paradoxlib.networks import models, resnets, weights
+from paradoxlib.networks import models, resnets, steps, weights
 from paradoxlib.studies import trained
 from paradoxlib.studies.sessions import Session, run_tasks
 
@@ -78,19 +77,16 @@ class Training:
         self.precision = self.study.model.precision or devices.own_precision(self.device)
         self.images = session.images("train")
         self.model = self.start()
+        self.images = self.images.to(self.device)
         self.model.to(self.device).train()
-        kernels = [layer.weight for layer in models.conv_layers(self.model).values()]
-        others = [p for p in self.model.parameters() if all(p is not kernel for kernel in kernels)]
-        # Keras adds weight_decay * w ** 2 of the kernels to the loss: a gradient of 2 * decay * w
-        decay, rate = 2 * self.settings.weight_decay, self.settings.learning_rate
-        groups: list[dict] = [{"params": kernels, "weight_decay": decay}, {"params": others}]
-        self.optimiser = torch.optim.Adam(groups, lr=rate, fused=True)
+        half, decay = self.precision == "bfloat16", self.settings.weight_decay
+        self.take_step = steps.Step(self.model, self.augment, decay, half)
+        self.optimiser, self.sums = self.take_step.optimiser, self.take_step.sums
         batches = (len(self.images) - 1) / self.settings.batch_size  # never a batch of one
         self.steps_per_epoch = max(1, math.ceil(batches))
         self.epochs_before = self.study.epochs_before(name)
         self.step, self.seconds = 0, 0.0
         self.history: list[dict] = []
-        self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct, images of this epoch
         self.resume()
 
     def start(self) -> resnets.ResNet:
@@ -144,22 +140,12 @@ class Training:
 
     def train_batch(self, pixels: torch.Tensor, labels: torch.Tensor) -> None:
         """Take one step of Adam on one augmented batch."""
-        source = seeds.generator(self.settings.seed, "step", self.step, device=self.device)
-        images = augmentation.augment(pixels, self.study.data, self.settings, source)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate_at(self.step)
-        half = self.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            logits = self.model(images.contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(logits.float(), labels)
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        with torch.no_grad():
-            correct = (logits.argmax(1) == labels).sum()
-            count = torch.tensor(len(labels), device=self.device)
-            batch = torch.stack([loss.detach() * len(labels), correct, count])
-            self.sums = self.sums.to(self.device) + batch
+        rate, seed = self.rate_at(self.step), self.settings.seed
+        self.take_step(pixels, labels, rate, seed, "step", self.step)
+
+    def augment(self, pixels: torch.Tensor, source: torch.Generator) -> torch.Tensor:
+        """Return what the network sees of a batch of 8-bit images."""
+        return augmentation.augment(pixels, self.study.data, self.settings, source)
 
     def end_epoch(self) -> None:
         """Add a row to the history."""
@@ -170,7 +156,7 @@ class Training:
         self.history.append(
             {"epoch": epoch} | scores | {"learning_rate": self.rate_at(self.step - 1)}
         )
-        self.sums = torch.zeros(3, dtype=torch.float64)
+        self.sums.zero_()
 
     def check_finite(self) -> None:
         """End a training whose loss is not a finite number."""
@@ -211,7 +197,7 @@ class Training:
                 kept = value.to(self.device, memory_format=layout)
                 self.optimiser.state[parameter][moment] = kept
         self.step, self.history, self.seconds = about["step"], about["history"], about["seconds"]
-        self.sums = torch.tensor(about["sums"], dtype=torch.float64)
+        self.sums.copy_(torch.tensor(about["sums"], dtype=torch.float64))
 
     def finish(self) -> None:
         """Write the finished network and forget its checkpoint."""

@@ -193,3 +193,10 @@ def test_images_of_another_shape_are_refused(shape):
         distortions.distort(torch.zeros(shape), "contrast", 0.5)
     with pytest.raises(ValueError, match=r"floats"):
         distortions.distort(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "contrast", 0.5)
+
+
+def test_a_blur_that_is_cut_further_out_is_the_same():
+    """As on a device that does not tell the highest SD."""
+    near = distortions.blur_matrix(torch.tensor([1.0]), 32)
+    far = distortions.blur_matrix(torch.tensor([1.0, 10.0]), 32)
+    assert torch.allclose(far[0], near[0], atol=1e-7)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from paradoxlib import keep, paths, seeds
 from paradoxlib.images import augmentation
+from paradoxlib.networks import steps
 from paradoxlib.studies import sessions, trained, training
 from paradoxlib.studies.study import load
 
@@ -200,9 +201,9 @@ def test_a_damaged_network_or_checkpoint_is_refused_by_name(tiny):
 
 
 def test_divergence_is_reported(tiny, monkeypatch):
-    real = training.F.cross_entropy
+    real = steps.F.cross_entropy
     infinite = lambda logits, labels: real(logits, labels) * float("inf")  # noqa: E731
-    monkeypatch.setattr(training.F, "cross_entropy", infinite)
+    monkeypatch.setattr(steps.F, "cross_entropy", infinite)
     with pytest.raises(training.Diverged, match="network A of study tiny diverged at step 3"):
         training.train(tiny, "A")
 
