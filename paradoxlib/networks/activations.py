@@ -123,14 +123,14 @@ def record(
         For a layer that the network does not have; it names the nearest one.
     """
     with Recorder(model, None if layers is None else set(layers)) as recorder:
-        model(beside(model, images))
+        model(on_its_device(model, images))
     for name in layers or ():
         if name not in recorder.outputs:
             raise models.unknown_layer(name, recorder.seen)
     return recorder.outputs
 
 
-def beside(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+def on_its_device(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
     """Return images on the device of a network."""
     return images.to(next(model.parameters(), images).device)
 
@@ -138,7 +138,7 @@ def beside(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
 def layer_names(model: torch.nn.Module, images: torch.Tensor) -> list[str]:
     """Return the names of a network's layers in the order of their calls."""
     with torch.inference_mode(), Recorder(model, ()) as recorder:
-        model(beside(model, images[:1]))
+        model(on_its_device(model, images[:1]))
     return recorder.seen
 
 

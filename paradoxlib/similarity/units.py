@@ -79,8 +79,7 @@ def correlations(
     Parameters
     ----------
     networks : dict
-        {name: Module}, in evaluation mode, on one device, whose outputs have the same sizes in the
-        layers asked for.
+        {name: Module}, in evaluation mode, on one device; outputs in `layers` have the same sizes.
     images : torch.Tensor
         (n, 3, h, w), any number, as the networks want them; each batch goes to all networks.
     layers : sequence of str

@@ -28,9 +28,7 @@ class Related(NamedTuple):
     relation: str
 
 
-def compared(
-    session: Session, device: torch.device | str = "cpu"
-) -> dict[str, resnets.ResNet]:
+def compared(session: Session, device: torch.device | str = "cpu") -> dict[str, resnets.ResNet]:
     """Return the networks that are compared, on a device; trains what is not trained."""
     training.train_all(session)
     study = session.study

@@ -4,26 +4,31 @@ Tasks leave their results in files, and a task whose file is there has nothing t
 is killed is simply called again.
 """
 
+import fcntl
 import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
+from paradoxlib import paths
 from paradoxlib.images import data, datasets
+from paradoxlib.networks import activations, models
 from paradoxlib.studies.study import Study, load
 
 CLUSTER = "ray"  # the value of `workers` that means a cluster
 WATCH_SECONDS = 0.5  # between a worker's looks at its parent
-NETWORKS_ON_GPU = (
-    8  # that share one: a network alone is bound by the time it takes to start kernels
-)
+# That share one, at most: a network alone is bound by the time it takes to start kernels.
+NETWORKS_ON_GPU = 8
+PROCESS_BYTES = 1e9  # of a GPU's memory, that a process and its libraries take
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class Session:
             return self.workers
         if self.device.type == "cpu":
             return cpu_count()
-        return max(1, NETWORKS_ON_GPU * torch.cuda.device_count())
+        memory = [gpu_memory(i) for i in range(torch.cuda.device_count())]
+        return sum(networks_on_gpu(training_bytes(self.study), size) for size in memory)
 
 
 def start(
@@ -74,8 +80,8 @@ def start(
     device : str
         ``auto`` (CUDA where there is one, else the CPU), or a torch device.
     workers : int or "ray"
-        Networks that train side by side; 0 for one on each core, eight on each GPU; "ray" for a
-        cluster (see `run_tasks`).
+        Networks that train side by side; 0 for one on each core, or up to eight on each GPU, as
+        its memory allows; "ray" for a cluster (see `run_tasks`).
     recompute : bool
         False: show the results in figures/ where their settings agree; True: use only what was
         computed on this machine.
@@ -115,14 +121,14 @@ def usable(device: str) -> torch.device:
 
 
 def run_tasks(
-    session: Session, function: Callable[[Session, Any], None], tasks: Sequence, processes: int
-) -> None:
-    """Call function(session, task) for every task, in order as far as there is room.
+    session: Session, function: Callable[[Session, Any], Any], tasks: Sequence, processes: int
+) -> list:
+    """Return function(session, task) of every task; they start in order, as there is room.
 
-    Tasks run in at most `processes` processes of this machine (one: in this one), each on the next
-    GPU where there are several. Where the session's workers are "ray", they run on the Ray cluster
-    whose address RAY_ADDRESS holds (without it one is started here), every task with one CPU and,
-    where the cluster has GPUs, an eighth of one.
+    Tasks run in at most `processes` processes of this machine (one: in this one), each on the GPU
+    with the fewest tasks where there are several. Where the session's workers are "ray", they run
+    on the Ray cluster whose address RAY_ADDRESS holds (without it one is started here), every task
+    with one CPU and, where the cluster has GPUs, an eighth of one.
     """
     gpus = torch.cuda.device_count() if str(session.device) == "cuda" else 0
     place: dict = {"backend": "loky", "initializer": watch_parent, "initargs": (os.getpid(),)}
@@ -131,9 +137,8 @@ def run_tasks(
         place = {"backend": CLUSTER, "ray_remote_args": room_on_cluster()}
         processes, gpus = -1, 0
     with parallel_config(**place):
-        Parallel(n_jobs=processes, batch_size=1)(
-            delayed(function)(on_gpu(session, i, gpus), task) for i, task in enumerate(tasks)
-        )
+        work = (delayed(run_on_gpu)(session, function, task, gpus) for task in tasks)
+        return Parallel(n_jobs=processes, batch_size=1)(work)
 
 
 def watch_parent(parent: int) -> None:
@@ -147,11 +152,84 @@ def watch_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def on_gpu(session: Session, task: int, gpus: int) -> Session:
-    """Return a session that computes on the GPU whose turn it is, where there are several."""
+def run_on_gpu(
+    session: Session, function: Callable[[Session, Any], Any], task: Any, gpus: int
+) -> Any:
+    """Return function(session, task), on the GPU with the fewest tasks where there are several.
+
+    RuntimeError for a GPU that fails; it is named.
+    """
+    with free_gpu(paths.run_file(session.study.name, "gpus"), gpus) as gpu:
+        if gpus > 1:
+            session = replace(session, device=torch.device("cuda", gpu))
+        try:
+            return function(session, task)
+        except RuntimeError as error:
+            if "CUDA" not in str(error):
+                raise
+            reason = str(error).partition("\n")[0]
+            raise RuntimeError(f"device {session.device} failed at {task}: {reason}") from None
+
+
+@contextmanager
+def free_gpu(folder: Path, gpus: int) -> Iterator[int]:
+    """Yield the number of the GPU on which the fewest tasks run, one more as long as it is held.
+
+    A task holds a locked file in the folder; what ends, or is killed, holds none.
+    """
     if gpus < 2:
-        return session
-    return replace(session, device=torch.device(f"cuda:{task % gpus}"))
+        yield 0
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "choosing").open("w") as choosing:
+        fcntl.flock(choosing, fcntl.LOCK_EX)  # one at a time
+        files = [path for path in folder.glob("*.task") if not forgotten(path)]
+        tasks = [int(path.name.partition("-")[0]) for path in files]
+        gpu = min(range(gpus), key=tasks.count)
+        mark = folder / f"{gpu}-{uuid4().hex}.task"
+        own = mark.open("w")
+        fcntl.flock(own, fcntl.LOCK_EX)
+    with own:
+        yield gpu
+    mark.unlink(missing_ok=True)
+
+
+def forgotten(path: Path) -> bool:
+    """Say whether no task holds a file any more; it is then removed."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    path.unlink(missing_ok=True)
+    return True
+
+
+def gpu_memory(number: int) -> float:
+    """Return the memory of a GPU, bytes."""
+    return torch.cuda.get_device_properties(number).total_memory
+
+
+def networks_on_gpu(needed: float, memory: float) -> int:
+    """Return how many networks share a GPU, at least one, where each needs some bytes of it."""
+    return max(1, min(NETWORKS_ON_GPU, int(0.9 * memory / needed)))
+
+
+def training_bytes(study: Study) -> float:
+    """Return the memory that the training of a study's network takes of a GPU, bytes; about.
+
+    All outputs of its layers for a batch, float32, and its weights with their gradients and Adam's
+    moments.
+    """
+    with torch.device("meta"):  # shapes, without values
+        model = models.empty(study.model.architecture, 1000, study.model.small_images)
+        images = torch.zeros(1, 3, study.data.image_size, study.data.image_size)
+    outputs = activations.record(model, images).values()
+    batch = max(network.batch_size for network in study.networks.values())
+    values = batch * sum(output.numel() for output in outputs) + 4 * models.count_values(model)
+    return PROCESS_BYTES + 4 * values
 
 
 def room_on_cluster() -> dict[str, float]:

@@ -77,7 +77,8 @@ def test_a_step_depends_on_all_that_it_is_given(step, change):
     once = copies(step)
     put_back(step, before)
     given = {"pixels": pixels, "labels": labels, "rate": 1e-3, "seed": 1}
-    given |= {change: {"pixels": 255 - pixels, "labels": 9 - labels, "rate": 1e-4, "seed": 2}[change]}
+    other = {"pixels": 255 - pixels, "labels": 9 - labels, "rate": 1e-4, "seed": 2}
+    given[change] = other[change]
     step(given["pixels"], given["labels"], given["rate"], given["seed"])
     assert not same(copies(step), once)
 

@@ -1,14 +1,17 @@
 """Tasks run wherever there is room; what cannot be used is named before work starts."""
 
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 from conftest import tiny_file
 
-from paradoxlib import devices, reproduce
+from paradoxlib import devices, paths, reproduce
 from paradoxlib.studies import sessions
+from paradoxlib.studies.study import load
 
 
 def leave_a_mark(session, task):
@@ -23,11 +26,52 @@ def test_every_task_is_done(tmp_path, processes):
     assert all((tmp_path / f"task {i}").read_text().startswith("tiny") for i in range(3))
 
 
-def test_tasks_go_round_the_gpus(tmp_path):
-    session = sessions.start(tiny_file(tmp_path))
-    devices_used = [str(sessions.on_gpu(session, task, 2).device) for task in range(3)]
-    assert devices_used == ["cuda:0", "cuda:1", "cuda:0"]
-    assert sessions.on_gpu(session, 1, 1) is session
+def test_tasks_go_to_the_gpu_with_the_fewest(tmp_path):
+    with ExitStack() as held:
+        gpus = [held.enter_context(sessions.free_gpu(tmp_path, 3)) for _ in range(3)]
+        assert sorted(gpus) == [0, 1, 2]  # no two on one where there is room; all are used
+        with sessions.free_gpu(tmp_path, 3) as again:
+            assert again in gpus
+        more = [held.enter_context(sessions.free_gpu(tmp_path, 3)) for _ in range(3)]
+        assert sorted(more) == [0, 1, 2]
+    assert [path.name for path in tmp_path.iterdir()] == ["choosing"]
+
+
+def test_a_gpu_is_free_again_after_a_task_that_ended_or_was_killed(tmp_path):
+    with sessions.free_gpu(tmp_path, 2) as first:
+        with sessions.free_gpu(tmp_path, 2) as second:
+            assert {first, second} == {0, 1}
+        with sessions.free_gpu(tmp_path, 2) as third:
+            assert third == second
+    (tmp_path / "0-killed.task").touch()  # nobody holds it
+    with sessions.free_gpu(tmp_path, 2) as gpu:
+        assert gpu == 0
+
+
+def device_of(session, task):
+    """Return where a task runs; the third breaks its GPU."""
+    if task == 2:
+        raise RuntimeError("CUDA error: an illegal memory access\nand much more")
+    return str(session.device)
+
+
+def test_a_task_runs_on_its_gpu_and_a_failed_one_is_named(home):
+    session = replace(sessions.start(tiny_file(home)), device=torch.device("cuda"))
+    assert sessions.run_on_gpu(session, device_of, 0, 1) == "cuda"
+    with sessions.free_gpu(paths.run_file("tiny", "gpus"), 2):
+        assert sessions.run_on_gpu(session, device_of, 1, 2) == "cuda:1"
+        with pytest.raises(RuntimeError, match="device cuda:1 failed at 2: CUDA .* access$"):
+            sessions.run_on_gpu(session, device_of, 2, 2)
+
+
+def test_as_many_networks_share_a_gpu_as_its_memory_holds(home, monkeypatch):
+    assert [sessions.networks_on_gpu(2e9, size) for size in (1e9, 8e9, 24e9, 140e9)] == [1, 3, 8, 8]
+    small, large = (sessions.training_bytes(load(name)) for name in ("cifar10-20", "imagenet"))
+    assert 1e9 < small < 2e9 < large < 12e9
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(sessions, "gpu_memory", lambda number: (24e9, 3.5e9)[number])
+    session = sessions.start(tiny_file(home), device="cpu")
+    assert replace(session, device=torch.device("cuda")).networks_at_once == 8 + 3
 
 
 def test_a_cluster_needs_ray(tmp_path, monkeypatch):
