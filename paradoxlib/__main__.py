@@ -177,6 +177,46 @@ def compare(a: str, b: str, alignment: str = "paper") -> None:
             )
 
 
+@app.command("plan")
+def plan_a_study(
+    study: str,
+    rate: Annotated[
+        float | None, typer.Option(help="images a second that one machine or GPU trains on")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="to measure it for, where it is not given")] = 20,
+    gpus: Annotated[int, typer.Option(help="of the line for SLURM")] = 4,
+    device: str = "auto",
+) -> None:
+    """What a study takes from nothing: images, disk, hours, and a line for SLURM.
+
+    Hours follow from a given rate (evaluation is then taken as three times as fast), or from this
+    machine's, measured for training and for evaluation.
+    """
+    from paradoxlib import planning
+
+    for name, value in (("rate", rate), ("seconds", seconds), ("gpus", gpus)):
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} is {value:g}: a number above 0 is needed")
+    session = start(study, device=device)
+    plan, settings = planning.plan_study(session), session.study
+    size = settings.data.image_size
+    what = f"{len(settings.networks)} {settings.model.architecture} on {settings.data.name}"
+    typer.echo(f"{settings.name}: {what}, {size} x {size} pixels")
+    typer.echo(f"train     {plan.trained:,} images, {plan.longest:,} of them one after the other")
+    typer.echo(f"evaluate  {plan.evaluated:,} images")
+    parts = (plan.data, "data"), (plan.weights, "weights"), (plan.predictions, "predictions")
+    typer.echo("disk      " + ", ".join(f"{size / 1e9:.3f} GB of {part}" for size, part in parts))
+    known = rate is not None or session.device.type == "cuda"
+    if rate is not None:
+        rates, source = planning.Rates(rate, planning.BACKWARD * rate), "given"
+    else:
+        rates, source = planning.sample_rates(session, seconds), f"measured on {session.device}"
+    speed = f"{rates.training:,.0f} images a second, evaluation at {rates.evaluation:,.0f}"
+    typer.echo(f"hours     {plan.hours(rates):,.2f}, training at {speed} ({source})")
+    hours = plan.hours(rates, gpus) if known else None
+    typer.echo(f"SLURM     {planning.slurm_line(study, gpus, hours)}")
+
+
 @app.command("measures")
 def bench_measures(study: Annotated[str, typer.Argument()] = "", data_root: DataRoot = "") -> None:
     """How well does each measure of likeness go with how alike networks behave?
