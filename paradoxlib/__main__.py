@@ -192,7 +192,7 @@ def plan_a_study(
     Hours follow from a given rate (evaluation is then taken as three times as fast), or from this
     machine's, measured for training and for evaluation.
     """
-    from paradoxlib import planning
+    from paradoxlib.reproduce import planning
 
     for name, value in (("rate", rate), ("seconds", seconds), ("gpus", gpus)):
         if value is not None and not value > 0:

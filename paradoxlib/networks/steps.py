@@ -47,7 +47,8 @@ class Step:
         kernels = [layer.weight for layer in models.conv_layers(model).values()]
         others = [p for p in model.parameters() if all(p is not kernel for kernel in kernels)]
         # Keras' loss has a gradient of 2 * decay * w
-        groups: list[dict] = [{"params": kernels, "weight_decay": 2 * weight_decay}, {"params": others}]
+        decayed = {"params": kernels, "weight_decay": 2 * weight_decay}
+        groups: list[dict] = [decayed, {"params": others}]
         on_cpu = self.device.type == "cpu"
         exact = torch.float64 if on_cpu else torch.float32  # that the device's Adam computes in
         self.rate = torch.zeros((), dtype=exact, device=self.device)

@@ -93,10 +93,10 @@ def count_images(session: Session) -> Counts:
         train = min(all_of_it.train, data.train_images or all_of_it.train)
         test = min(all_of_it.test, data.test_images or all_of_it.test)
         return all_of_it._replace(train=train, test=test)
-    train, test = (session.images(split) for split in ("train", "test"))
+    images, test = session.images("train"), session.images("test")
     folder = Path(data.name.removeprefix("folder:")).expanduser()
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Counts(len(train), len(test), len(train.classes), size)
+    return Counts(len(images), len(test), len(images.classes), size)
 
 
 def weight_bytes(study: Study, classes: int) -> float:
@@ -122,7 +122,7 @@ def sample_training(session: Session, seconds: float) -> float:
     settings = max(study.networks.values(), key=lambda network: network.epochs)
     precision = study.model.precision or devices.own_precision(device)
     with devices.one_thread(device):
-        model = build(study).to(device).train()
+        model = fresh_network(study).to(device).train()
 
         def augment(pixels: torch.Tensor, source: torch.Generator) -> torch.Tensor:
             return augmentation.augment(pixels, study.data, settings, source)
@@ -138,7 +138,7 @@ def sample_training(session: Session, seconds: float) -> float:
 def sample_evaluation(session: Session, seconds: float) -> float:
     """Return the images a second that a study's networks classify, without the distortions."""
     study, device = session.study, session.device
-    model = models.folded(build(study)).to(device)
+    model = models.folded(fresh_network(study)).to(device)
     count = predictions.IMAGES_PER_TASK.get(device.type, augmentation.BLOCK)
     images = torch.zeros(count, 3, study.data.image_size, study.data.image_size, device=device)
     half = study.evaluation.precision == "bfloat16" and devices.computes_bfloat16(device)
@@ -152,7 +152,7 @@ def sample_evaluation(session: Session, seconds: float) -> float:
         return count * len(parts) * calls_a_second(call, device, seconds)
 
 
-def build(study: Study) -> torch.nn.Module:
+def fresh_network(study: Study) -> torch.nn.Module:
     """Return a new network of a study."""
     return models.build(study.model.architecture, small_images=study.model.small_images)
 

@@ -5,8 +5,9 @@ import torch
 from conftest import TINY, tiny_file
 from safetensors.torch import load_file
 
-from paradoxlib import paths, planning
+from paradoxlib import paths
 from paradoxlib.__main__ import main
+from paradoxlib.reproduce import planning
 from paradoxlib.studies import predicting, sessions
 from paradoxlib.studies.study import load, names
 
