@@ -93,10 +93,10 @@ def count_images(session: Session) -> Counts:
         train = min(all_of_it.train, data.train_images or all_of_it.train)
         test = min(all_of_it.test, data.test_images or all_of_it.test)
         return all_of_it._replace(train=train, test=test)
-    images, test = session.images("train"), session.images("test")
+    shown, asked = session.images("train"), session.images("test")
     folder = Path(data.name.removeprefix("folder:")).expanduser()
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Counts(len(images), len(test), len(images.classes), size)
+    return Counts(len(shown), len(asked), len(shown.classes), size)
 
 
 def weight_bytes(study: Study, classes: int) -> float:
