@@ -32,7 +32,7 @@ PUBLISHED = {  # of the named data sets
     "imagenet": Counts(1_281_167, 50_000, 1000, 150e9),
 }
 BACKWARD = 3  # a training step takes three times the operations of a forward pass
-MARGIN = 1.5  # of the time that SLURM is asked for: notebooks, and what was not foreseen
+SLURM_MARGIN = 1.5  # of the time that SLURM is asked for: notebooks, and what was not foreseen
 CORES = 8  # a GPU: they load images and make noise
 
 
@@ -180,6 +180,6 @@ def slurm_line(study: str, gpus: int, hours: float | None) -> str:
 
     Where the hours on them are not known it asks for no time.
     """
-    limit = "" if hours is None else f" --time={max(1, math.ceil(MARGIN * hours))}:00:00"
+    limit = "" if hours is None else f" --time={max(1, math.ceil(SLURM_MARGIN * hours))}:00:00"
     room = f"--nodes=1 --gpus-per-node={gpus} --cpus-per-task={CORES * gpus}"
     return f'sbatch {room}{limit} --wrap="paradox run {study}"'
