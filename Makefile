@@ -17,8 +17,8 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --durations=10 tests
-	$(BIN)/pytest --durations=5 --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
+	$(BIN)/pytest -n 2 --dist loadfile --durations=10 tests
+	$(BIN)/pytest -n 2 --dist loadfile --durations=10 --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
 lab: .venv/installed
 	$(BIN)/jupyter lab notebooks
