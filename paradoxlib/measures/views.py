@@ -1,6 +1,6 @@
 """What measures look at: a network with what it is shown, each thing computed once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -13,7 +13,7 @@ import torch
 from paradoxlib.measures import of_networks
 from paradoxlib.networks import models
 
-FEW = 200  # images, for all that costs more than predictions, units and CKA
+FEW = 200  # images at most, for all that costs more than predictions, units and CKA
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Stimuli:
     """What networks are shown: images (n, 3, h, w) as they want them, and the right classes (n,).
 
     `images` are {``clean``, ``noisy``}; labels may be absent, and so may the architecture, a name
-    of `models.ARCHITECTURES`. `few` are the first of the images.
+    of `models.ARCHITECTURES`. `few` are the first images, half of them and `FEW` at most.
     """
 
     images: Mapping[str, torch.Tensor]
@@ -29,8 +29,9 @@ class Stimuli:
     architecture: str | None = None
 
     def few(self, which: str = "clean") -> torch.Tensor:
-        """Return the first `FEW` images."""
-        return self.images[which][:FEW]
+        """Return the first images, half of them and `FEW` at most."""
+        images = self.images[which]
+        return images[: min(FEW, len(images) // 2)]
 
 
 @dataclass
@@ -105,13 +106,19 @@ class View:
         return self.stimuli.architecture
 
 
-def pairwise(function: Callable[[Any, Any], float], networks: Mapping[str, Any]) -> pd.DataFrame:
+def pairwise(
+    function: Callable[[Any, Any], float],
+    networks: Mapping[str, Any],
+    mapper: Callable[..., Iterable[float]] = map,
+) -> pd.DataFrame:
     """Return the matrix (network, network) of function(a, b), nan on the diagonal.
 
-    `networks` holds what the function takes, by name. It is called once a pair, a before b.
+    `networks` holds what the function takes, by name. It is called once a pair, a before b;
+    `mapper` is `map` or that of a pool.
     """
     names = list(networks)
-    table = pd.DataFrame(np.nan, names, names)
-    for a, b in combinations(names, 2):
-        table.loc[a, b] = table.loc[b, a] = function(networks[a], networks[b])
+    table, pairs = pd.DataFrame(np.nan, names, names), list(combinations(names, 2))
+    ones, others = ([networks[name] for name in side] for side in zip(*pairs, strict=True))
+    for (a, b), value in zip(pairs, mapper(function, ones, others), strict=True):
+        table.loc[a, b] = table.loc[b, a] = value
     return table

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from paradoxlib import keep, paths
+from paradoxlib import devices, keep, paths
 from paradoxlib.behaviour import correspondence, paradox, scores
 from paradoxlib.images import distortions
 from paradoxlib.measures import of_networks, views
@@ -118,7 +118,10 @@ def matched_networks(session: Session, seen: Mapping[str, views.View]) -> pd.Dat
 
 
 def of_all_pairs(session: Session, name: str, seen: Mapping[str, views.View]) -> pd.DataFrame:
-    """Return a measure's matrix (network, network), by the faster way where there is one."""
+    """Return a measure's matrix (network, network), by the faster way where there is one.
+
+    Else as many pairs are compared at once as torch may use threads.
+    """
     if name == MATCHED:
         return matched_networks(session, seen)
     if name in ALIGNED:
@@ -127,7 +130,8 @@ def of_all_pairs(session: Session, name: str, seen: Mapping[str, views.View]) ->
         rows, column = OF_LAYERS[name]
         layers = rows(session)
         return correspondence.matrix_of(layers[layers["relation"] != "chance"], column)
-    return views.pairwise(MEASURES[name].pair, seen)
+    with devices.thread_pool() as pool:
+        return views.pairwise(MEASURES[name].pair, seen, pool.map)
 
 
 def level_of(session: Session, name: str, seen: Mapping[str, views.View]) -> float:
