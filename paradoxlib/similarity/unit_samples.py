@@ -24,8 +24,11 @@ class Moments:
         samples = samples.double()
         n, mean = len(samples), samples.mean(0)
         total, step = self.count + n, mean - self.mean
-        centred = (samples - mean).numpy()
-        products = torch.from_numpy(centred.T @ centred)  # NumPy computes one triangle alone
+        centred = samples - mean
+        if centred.is_cpu:  # NumPy computes one triangle alone
+            products = torch.from_numpy(centred.numpy().T @ centred.numpy())
+        else:
+            products = centred.T @ centred
         products.addr_(step, step, alpha=self.count * n / total)
         self.products = products.add_(self.products)
         self.mean = self.mean + step * (n / total)
