@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "behaviour": BASE | PURE,
     "similarity": BASE | PURE,
     "measures": BASE | PURE | {"behaviour", "similarity"},
+    "comparison": BASE | PURE | {"behaviour", "similarity", "measures", "plotting"},
     "plotting": set(),
     "studies": BASE | PURE | {"behaviour", "similarity"},
     "results": BASE | PURE | {"behaviour", "similarity", "measures", "studies"},

@@ -67,7 +67,7 @@ def unit_means(network: torch.nn.Module, images: torch.Tensor) -> dict[str, np.n
     """Return {ReLU: the mean of each of its units over positions (n, units)}, float64."""
     relus = list(activations.relu_places(network, images[:1]).values())
     outputs = activations.record(network, images, relus)
-    return {name: output.double().mean((2, 3)).numpy() for name, output in outputs.items()}
+    return {name: out.double().flatten(2).mean(2).numpy() for name, out in outputs.items()}
 
 
 def mean_over_layers(

@@ -1,8 +1,8 @@
 """What the layers of any network put out, by name and in order, while it looks at images.
 
-Convolutions, batch norms, ReLUs, additions, poolings and dense layers are seen as they are called,
-whether a module or a function does it. So this works for anybody's networks, torchvision's among
-them.
+Convolutions, norms, ReLUs and their kin, additions, poolings and dense layers are seen as they are
+called, whether a module or a function does it. So this works for anybody's networks, torchvision's
+among them, transformers too.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,7 +15,9 @@ from torch.overrides import TorchFunctionMode
 from paradoxlib import devices
 from paradoxlib.networks import models
 
-NAMED_BY_WEIGHTS = {torch.conv2d, F.batch_norm, F.linear}
+UNITS_LAST = {F.linear, F.layer_norm, F.rms_norm}  # they put units behind positions
+NORMS = {F.batch_norm, F.group_norm, F.instance_norm, F.layer_norm, F.rms_norm}
+NAMED_BY_WEIGHTS = {torch.conv1d, torch.conv2d, torch.conv3d, F.linear, *NORMS}
 RELUS = (F.relu, torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_)
 ADDITIONS = (
     torch.add,
@@ -29,14 +31,23 @@ NUMBERED: dict[Callable, str] = {
     **dict.fromkeys(ADDITIONS, "add"),
     F.max_pool2d: "max_pool",
     F.adaptive_avg_pool2d: "mean_pool",
+    F.relu6: "relu",
+    F.hardtanh: "relu",  # how some write a ReLU that ends at 6
+    F.leaky_relu: "leaky_relu",
+    F.elu: "elu",
+    F.gelu: "gelu",
+    F.silu: "silu",
+    F.hardswish: "hardswish",
 }
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "hardswish")
 
 
 class Recorder(TorchFunctionMode):
     """While it is active, keeps the outputs of a network's layers in the order of their calls.
 
     A layer with weights has their name, any other the name of its kind and a number (``relu_3``).
-    Outputs are copies, so that what later changes them in place does not change what is kept.
+    Outputs are copies, so that what later changes them in place does not change what is kept. Their
+    second axis is that of the units, where networks of tokens put it last, too.
 
     Parameters
     ----------
@@ -55,13 +66,13 @@ class Recorder(TorchFunctionMode):
 
     def __init__(self, model: torch.nn.Module, wanted: Collection[str] | None = None) -> None:
         super().__init__()
-        self.names = {
-            id(value): name.rpartition(".")[0] for name, value in model.named_parameters()
-        }
+        own = (*model.named_buffers(), *model.named_parameters())
+        self.names = {id(value): name.rpartition(".")[0] for name, value in own}
         self.wanted = wanted
         self.outputs: dict[str, torch.Tensor] = {}
         self.seen: list[str] = []
         self.counts: dict[str, int] = {}  # calls of a kind, or of a layer that is used twice
+        self.width, self.units_last = 0, False  # of the last layer with weights
 
     def __torch_function__(
         self,
@@ -75,8 +86,15 @@ class Recorder(TorchFunctionMode):
         name = self.name(function, [*args, *(kwargs or {}).values()], output)
         if name is not None:
             self.seen.append(name)
+            if function in NAMED_BY_WEIGHTS:
+                self.units_last = function in UNITS_LAST
+                self.width = output.shape[-1 if self.units_last else 1]
             if self.wanted is None or name in self.wanted:
-                self.outputs[name] = output.detach().clone()
+                kept = output.detach()
+                last = self.units_last and output.dim() > 2 and output.shape[-1] == self.width
+                if last and (function in UNITS_LAST or output.shape[1] != self.width):
+                    kept = kept.movedim(-1, 1)
+                self.outputs[name] = kept.clone()
         return output
 
     def name(self, function: Callable, given: Sequence[Any], output: Any) -> str | None:
@@ -89,7 +107,7 @@ class Recorder(TorchFunctionMode):
             self.counts[name] = self.counts.get(name, 1) + 1
             return f"{name}_{self.counts[name]}"
         kind = NUMBERED.get(function)
-        if kind is None or output.dim() != 4:
+        if kind is None or output.dim() not in (3, 4):
             return None
         self.counts[kind] = self.counts.get(kind, 0) + 1
         return f"{kind}_{self.counts[kind]}"
@@ -143,19 +161,20 @@ def layer_names(model: torch.nn.Module, images: torch.Tensor) -> list[str]:
 
 
 def relu_places(network: torch.nn.Module, images: torch.Tensor) -> dict[str, str]:
-    """Return {place: ReLU}, each ReLU by what it passes on.
+    """Return {place: ReLU, or one of its kin (`ACTIVATIONS`)}, each by what it passes on.
 
-    That is a convolution, or behind an addition a block (``res2a``).
+    That is a convolution or a dense layer, or behind an addition a block (``res2a``).
     """
-    convolutions = models.conv_layers(network)
-    convolution = place = ""
+    weights = (name for name, value in network.named_parameters() if value.dim() > 1)
+    layers = {name.rpartition(".")[0] for name in weights}
+    layer = place = ""
     found = {}
     for name in layer_names(network, images):
-        if name in convolutions:
-            convolution = place = name
+        if name in layers:
+            layer = place = name
         elif name.startswith("add"):
-            place = convolution.split("_")[0]
-        elif name.startswith("relu"):
+            place = layer.split("_branch")[0]
+        elif name.rpartition("_")[0] in ACTIVATIONS:
             found[place] = name
     return found
 

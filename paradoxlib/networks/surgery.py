@@ -149,17 +149,24 @@ def ends_block(convs: list[str], i: int) -> bool:
 
 
 def part_of(state: models.State) -> dict[str, str]:
-    """Return {entry: part} of a state dict of this project's networks, of `NETWORK_PARTS`."""
-    convolutions = set(models.convolutions(state))
+    """Return {entry: part} of anybody's state dict, of `NETWORK_PARTS`.
+
+    The dense layer is the last one; those before it count as kernels, and so does what else is
+    learned beside layers (a transformer's tokens). A weight of one dimension belongs to a norm.
+    """
+    dense = [name for name in state if name.endswith(".weight") and state[name].dim() == 2][-1:]
     parts = {}
     for entry in state:
         layer, _, what = entry.rpartition(".")
-        if layer in convolutions:
-            parts[entry] = "kernels" if what == "weight" else "biases"
-        elif layer == "fc":
+        weight = state.get(f"{layer}.weight")
+        if what.startswith("running") or what == "num_batches_tracked":
+            parts[entry] = "running statistics"
+        elif [f"{layer}.weight"] == dense:
             parts[entry] = "dense layer"
+        elif weight is not None and weight.dim() < 2:
+            parts[entry] = "scale and shift"
         else:
-            parts[entry] = "running statistics" if what.startswith("running") else "scale and shift"
+            parts[entry] = "biases" if "bias" in what else "kernels"
     return parts
 
 
@@ -194,8 +201,9 @@ def reestimate(model: torch.nn.Module, batches: Iterable[torch.Tensor]) -> model
     ValueError
         Where there is no batch.
     """
-    model = copy.deepcopy(model).train()
-    norms = [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    model = copy.deepcopy(model).eval()  # but for its batch norms: dropout stays off
+    kinds = torch.nn.modules.batchnorm._BatchNorm
+    norms = [layer.train() for layer in model.modules() if isinstance(layer, kinds)]
     count = 0
     for count, images in enumerate(batches, 1):
         for layer in norms:

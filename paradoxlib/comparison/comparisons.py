@@ -1,0 +1,265 @@
+"""Anybody's two networks compared: everything that what was given allows, and one sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from paradoxlib.comparison import acting, carrying, given, inside, report, seeing
+from paradoxlib.images import datasets, distortions
+from paradoxlib.measures.views import Shown
+from paradoxlib.networks import models, surgery
+from paradoxlib.similarity import kernels
+
+EXCHANGED = 50  # images on which exchanges of parts are evaluated
+SEEN = 500  # images that running statistics are re-estimated on
+LARGE_NETWORK = 1e6  # values: in larger ones parts are exchanged on request alone
+
+
+@dataclass
+class Comparison:
+    """What can be said of two networks.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What the networks are called.
+    tables : dict
+        {name: pandas.DataFrame}. Of weights: ``numbers``, ``kernels``, ``norms``, ``measures``;
+        with images also ``conditions``, ``profiles``, ``layers``, ``cka``, ``cka_chance``; of two
+        networks of one architecture, with images, ``exchanges``, ``parts``, ``statistics``. What
+        was not given or is not defined is not there.
+    notes : list of str
+        What was understood, and what could not be compared, and why.
+    """
+
+    names: tuple[str, str]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def sentence(self) -> str:
+        """Return how alike the networks are inside and in behaviour, in one sentence.
+
+        Where the kernels do not correspond, the CKA of the layers takes their place.
+        """
+        return report.in_a_sentence(self.names, self.tables)
+
+    def write_report(self, path: str | Path) -> Path:
+        """Write everything into one HTML file that needs nothing else, and return its path."""
+        return report.write_html(path, self.names, self.sentence, self.tables, self.notes)
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def compare(
+    a: given.AnyNetwork,
+    b: given.AnyNetwork,
+    images: Any = None,
+    labels: Any = None,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    transform: given.Transform | Sequence[given.Transform | None] | None = None,
+    conditions: Sequence[distortions.Condition] = tuple(distortions.conditions()),
+    exchanged: int | None = None,
+    device: str = "cpu",
+) -> Comparison:
+    """Return what can be said of anybody's two networks, as far as what is given allows.
+
+    Weights alone: kernels by four alignments, norms, and measures of weights, beside chance. With
+    images: predictions under the paper's 34 conditions, units, CKA, and measures of features. With
+    labels: accuracies, visual intelligence, compatibility, error consistency. Of two networks of
+    one architecture, with images: which of their parts carries their difference.
+
+    Parameters
+    ----------
+    a, b : torch.nn.Module or dict
+        Two classifiers of images, of one architecture or two; or state dicts, of which weights
+        alone are compared. Neither is changed.
+    images : torch.Tensor or datasets.Images, optional
+        uint8 (n, 3, h, w), or floats in 0..1, n at least 8; before any normalisation, for they are
+        distorted first. 1,000 are plenty.
+    labels : sequence of int, optional
+        The right classes (n,).
+    names : tuple of str
+        What to call the networks.
+    transform : callable or pair of callables, optional
+        What images, floats (n, 3, h, w) in 0..1, go through before the networks see them, such as
+        ``torchvision.transforms.Normalize``; one for both, or one each (None: nothing).
+    conditions : list, optional
+        [(distortion, level)], the paper's 34 by default.
+    exchanged : int, optional
+        On how many images exchanges of parts are evaluated, 0 for none. Where not given, on 50,
+        and for networks of more than a million values on none: it takes up to 30 networks more.
+    device : str
+        Where predictions are computed.
+
+    Returns
+    -------
+    Comparison
+        Its tables, notes and `sentence`; `write_report` writes them to one HTML file.
+
+    Raises
+    ------
+    ValueError
+        For networks, images or labels that cannot be used, or weights alone of two architectures.
+    """
+    pair = list(transform) if isinstance(transform, Sequence) else [transform, transform]
+    if len(pair) != 2 or len(set(names)) != 2:
+        raise ValueError("two transforms and two different names are needed, one for each network")
+    one, other = (given.prepared(*each) for each in zip(names, (a, b), pair, strict=True))
+    result = Comparison((names[0], names[1]))
+    with tqdm(total=6 if images is not None else 2, desc="weights", unit="step") as bar:
+        own, renamed = compare_weights(result, one, other)
+        shown, predicted = Shown({}, None, given.architecture_of(one.state)), None
+        if images is None and own is None:
+            raise ValueError(result.notes[0])
+        if images is None and labels is not None:
+            raise ValueError("there are labels, but no images to which they belong")
+        if images is not None:
+            pixels, truth = given.as_pixels(images), getattr(images, "labels", labels)
+            classes = count_classes(result, (one, other), pixels)
+            data = given.as_data(pixels, truth, max(classes))
+            truth = None if truth is None else data.labels
+            bar.update()
+            bar.set_description("predictions")
+            if len(set(classes)) == 1:
+                predicted = acting.predict_pair(one, other, data, conditions, device)
+                answers = acting.compare_answers(predicted, truth, conditions, classes[0])
+                add(result, answers.numbers)
+                result.tables |= {"conditions": answers.conditions, "profiles": answers.profiles}
+            bar.update()
+            bar.set_description("layers")
+            compare_features(result, one, other, data)
+            shown = seeing.shown_to_both(data, truth if predicted else None, shown.architecture)
+            bar.update()
+        bar.set_description("measures")
+        views = [seeing.of_state(each.state, shown, each.network) for each in (one, other)]
+        for view, each, kernel in zip(views, (one, other), (own, renamed), strict=True):
+            view.state = each.state | (kernel or {})
+            if predicted:
+                view.predict = seeing.Chosen(predicted[each.name], conditions)
+        result.tables["measures"] = seeing.compare_by_measures(views[0], views[1], own)
+        bar.update()
+        if images is not None:
+            bar.set_description("parts")
+            if predicted:
+                if exchanged is None:
+                    small = models.count_values(one.module) <= LARGE_NETWORK
+                    exchanged = EXCHANGED if small else 0
+                compare_parts(result, one, other, data, truth, conditions, exchanged, device)
+            bar.update(2)
+    return result
+
+
+def add(result: Comparison, numbers: pd.DataFrame) -> None:
+    """Add rows to the numbers of a comparison."""
+    before = [result.tables["numbers"]] if "numbers" in result.tables else []
+    result.tables["numbers"] = pd.concat([*before, numbers])
+
+
+def mean_number(name: str, values: pd.Series, chance: pd.Series) -> pd.DataFrame:
+    """Return a number that is the mean over layers, without an interval."""
+    means = [kernels.mean_of_known(each.to_numpy(dtype=float)) for each in (values, chance)]
+    row = {"value": means[0], "low": np.nan, "high": np.nan, "chance": means[1]}
+    return pd.DataFrame.from_dict({name: row}, "index").rename_axis("quantity")
+
+
+def compare_weights(
+    result: Comparison, a: given.Given, b: given.Given
+) -> tuple[models.State | None, models.State | None]:
+    """Add what weights alone say; return both networks' kernels, None where none correspond."""
+    own = given.kernel_state(a.state)
+    renamed, note = given.corresponding(own, given.kernel_state(b.state))
+    if note:
+        result.notes.append(note if renamed else f"kernels cannot be compared: {note}")
+    result.tables["numbers"] = pd.DataFrame(columns=["value", "low", "high", "chance"])
+    norms = inside.compare_norms(a.state, b.state)
+    if len(norms):
+        result.tables["norms"] = norms
+    if renamed is None:
+        return None, None
+    if all(layer in a.state and a.state[layer].dim() == 2 for layer in own):
+        result.notes.append("there are no convolutions: kernels are the rows of dense layers")
+    table = result.tables["kernels"] = inside.compare_kernels(own, renamed)
+    result.tables["numbers"] = mean_number(
+        "kernel similarity", table["paper"], table["chance, paper"]
+    )
+    return own, renamed
+
+
+def count_classes(
+    result: Comparison, pair: tuple[given.Given, given.Given], pixels: torch.Tensor
+) -> list[int]:
+    """Return how many classes either network knows; ValueError where one cannot see the images."""
+    first = pixels[:2].float() / 255
+    found = []
+    for each in pair:
+        try:
+            with torch.inference_mode():
+                found.append(each.module(first).shape[1])
+        except (RuntimeError, TypeError, IndexError, AssertionError) as error:
+            reason = " ".join(str(error).split())[:200]
+            shape = tuple(first.shape[1:])
+            raise ValueError(f"{each.name} cannot see images of {shape}: {reason}") from None
+    if len(set(found)) > 1:
+        counts = f"they know {found[0]} and {found[1]} classes"
+        result.notes.append(f"predictions cannot be compared: {counts}")
+    return found
+
+
+def compare_features(
+    result: Comparison, a: given.Given, b: given.Given, images: datasets.Images
+) -> None:
+    """Add what layers put out."""
+    found = seeing.compare_layers(a.module, b.module, images.pixels.float() / 255)
+    result.tables |= {"layers": found.table, "cka": found.matrix, "cka_chance": found.chance}
+    if not (found.table["a"] == found.table["b"]).all():
+        result.notes.append("layers of other names correspond by their depth")
+    add(
+        result,
+        mean_number("CKA of corresponding layers", found.table["cka"], found.table["cka chance"]),
+    )
+    if found.table["matching"].notna().any():
+        columns = found.table["matching"], found.table["matching chance"]
+        add(result, mean_number("correlation of matched units", *columns))
+
+
+def compare_parts(
+    result: Comparison,
+    a: given.Given,
+    b: given.Given,
+    images: datasets.Images,
+    labels: torch.Tensor | None,
+    conditions: Sequence[distortions.Condition],
+    count: int,
+    device: str,
+) -> None:
+    """Add which part carries the difference, for two networks of one architecture."""
+    try:
+        surgery.check_same_shapes(a.state, b.state)
+    except ValueError as error:
+        result.notes.append(f"parts cannot be exchanged: {error}")
+        return
+    if not count:
+        result.notes.append("parts were not exchanged: ask for it by exchanged=50")
+        return
+    few = images.first(count)
+    truth = None if labels is None else labels[:count]
+    if carrying.differing_parts(a.state, b.state):
+        exchanges = carrying.exchange_parts(a, b, few, conditions, truth, device)
+        result.tables |= dict(zip(("exchanges", "parts"), exchanges, strict=True))
+    if carrying.has_statistics(a.state):
+        seen = images.pixels[count : count + SEEN]
+        if len(seen) < carrying.STATISTICS_BATCH:
+            seen = images.pixels
+            result.notes.append("statistics are re-estimated on images that are also tested")
+        result.tables["statistics"] = carrying.reestimate_statistics(
+            a, b, seen, few, conditions, truth, device
+        )

@@ -1,0 +1,167 @@
+"""What anybody gives to be compared, made ready: networks or their weights, images, labels."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from paradoxlib.images import datasets
+from paradoxlib.networks import models
+from paradoxlib.similarity import kernels
+
+Transform = Callable[[torch.Tensor], torch.Tensor]
+LEAST_SHOWN = 8  # images
+AnyNetwork = torch.nn.Module | Mapping[str, torch.Tensor]  # a module, or a state dict alone
+
+
+@dataclass(frozen=True)
+class Given:
+    """A network to be compared: its state, and the module where there is one."""
+
+    name: str
+    state: models.State
+    network: torch.nn.Module | None
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """Return the module; ValueError where there are weights alone."""
+        if self.network is None:
+            raise ValueError(f"{self.name} is weights alone: to see images, a module is needed")
+        return self.network
+
+
+def prepared(name: str, given: AnyNetwork, transform: Transform | None = None) -> Given:
+    """Return a network ready to be compared: a copy, in evaluation mode, of float32 on the CPU.
+
+    Parameters
+    ----------
+    name : str
+        What the comparison calls it.
+    given : torch.nn.Module or dict
+        The network, or its state dict alone.
+    transform : callable, optional
+        What images (n, 3, h, w), 0..1, go through before they reach the module.
+
+    Raises
+    ------
+    ValueError
+        For anything else than a module or named tensors, and for weights that are nan or infinite.
+    """
+    if isinstance(given, torch.nn.Module):
+        network = copy.deepcopy(given).eval().float().cpu().requires_grad_(False)
+        if transform is not None:
+            network.register_forward_pre_hook(lambda _, args: (transform(args[0]), *args[1:]))
+        network.register_forward_hook(lambda _, __, output: logits_of(name, output))
+        state = network.state_dict()
+    elif isinstance(given, Mapping) and given and all(map(torch.is_tensor, given.values())):
+        network, state = None, {entry: value.detach().cpu() for entry, value in given.items()}
+        state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    else:
+        kind = type(given).__name__
+        raise ValueError(f"{name} is {kind}: a torch.nn.Module or a state dict is needed")
+    for entry, value in state.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ValueError(
+                f"{name} has nan or infinity in {entry!r}: there is nothing to compare"
+            )
+    return Given(name, state, network)
+
+
+def logits_of(name: str, output: Any) -> torch.Tensor:
+    """Return the scores of the classes (n, classes) that a module puts out.
+
+    ValueError for a module that puts out something else, such as a map.
+    """
+    output = getattr(output, "logits", output)
+    if not torch.is_tensor(output) or output.dim() != 2:
+        what = tuple(output.shape) if torch.is_tensor(output) else type(output).__name__
+        raise ValueError(f"{name} puts out {what}: scores of classes (n, classes) are needed")
+    return output
+
+
+def architecture_of(state: models.State) -> str | None:
+    """Return the name of the architecture of `models.ARCHITECTURES` that a state is of, or None."""
+    dense = state.get("fc.weight")
+    if dense is None or dense.dim() != 2 or "res2a_branch2a.weight" not in state:
+        return None
+    shapes = {name: value.shape for name, value in state.items()}
+    for name in models.ARCHITECTURES:
+        with torch.device("meta"):
+            empty = models.empty(name, len(dense)).state_dict()
+        if {entry: value.shape for entry, value in empty.items()} == shapes:
+            return name
+    return None
+
+
+def kernel_state(state: models.State) -> models.State:
+    """Return what counts as kernels in a state: {layer.weight: (kernels, length, ...)}, 4 dims.
+
+    These are the convolutions; where there are fewer than two, the rows of dense layers as well (of
+    a transformer's attention too). Tied weights count once.
+    """
+    weights, seen = {}, set()
+    for name, value in state.items():
+        if name.endswith("weight") and value.dim() > 1 and value.data_ptr() not in seen:
+            seen.add(value.data_ptr())
+            layer = name if name.endswith(".weight") else f"{name}.weight"
+            weights[layer] = value if value.dim() == 4 else value.flatten(1)[:, :, None, None]
+    convolutions = {
+        name: weights[name] for name in weights if name in state and state[name].dim() > 2
+    }
+    return convolutions if len(convolutions) > 1 else weights
+
+
+def corresponding(a: models.State, b: models.State) -> tuple[models.State | None, str]:
+    """Return b's kernels under the names of a's, and what is to be said about it.
+
+    Layers correspond by their names; where names differ, by their order if all have equal shapes.
+    Without correspondence it is (None, why). `a` and `b` are those of `kernel_state`.
+    """
+    own, other = kernels.kernels_of(a), kernels.kernels_of(b)
+    try:
+        kernels.check_same_layers(own, other)
+    except ValueError as error:
+        if not a or [v.shape for v in a.values()] != [v.shape for v in b.values()]:
+            return None, str(error)
+        renamed = dict(zip(a, b.values(), strict=True))
+        return renamed, "the names of layers differ: they correspond by their order"
+    return {name: b[name] for name in a}, ""
+
+
+def as_pixels(images: Any) -> torch.Tensor:
+    """Return images as uint8 (n, 3, h, w); floats in 0..1 are rounded to 8 bits.
+
+    ValueError for another shape or range, or fewer than `LEAST_SHOWN` images.
+    """
+    images = torch.as_tensor(getattr(images, "pixels", images)).cpu()
+    if images.dim() != 4 or images.shape[1] != 3 or len(images) < LEAST_SHOWN:
+        needed = f"(n, 3, h, w), n at least {LEAST_SHOWN}, is needed"
+        raise ValueError(f"images are of shape {tuple(images.shape)}: {needed}")
+    if images.is_floating_point():
+        low, high = images.min().item(), images.max().item()
+        if not (low >= 0 and high <= 1):
+            advice = "floats in 0..1, before any normalisation, are needed (see transform)"
+            raise ValueError(f"images lie between {low:.3g} and {high:.3g}: {advice}")
+        images = (images * 255).round().to(torch.uint8)
+    if images.dtype != torch.uint8:
+        raise ValueError(f"images are {images.dtype}: uint8, or floats in 0..1, are needed")
+    return images
+
+
+def as_data(pixels: torch.Tensor, labels: Any, classes: int) -> datasets.Images:
+    """Return images as a data set; without labels (None) all of them are of class 0.
+
+    ValueError for labels that do not belong to the images, or beyond 0 .. classes - 1.
+    """
+    names = tuple(map(str, range(classes)))
+    if labels is None:
+        labels = torch.zeros(len(pixels), dtype=torch.long)
+    labels = torch.as_tensor(labels).long().cpu()
+    if labels.shape != (len(pixels),):
+        raise ValueError(f"there are {len(pixels)} images and labels {tuple(labels.shape)}")
+    if not 0 <= labels.min() <= labels.max() < classes:
+        found = f"labels lie between {labels.min()} and {labels.max()}"
+        raise ValueError(f"{found}, and the networks know classes 0 to {classes - 1}")
+    return datasets.Images(pixels, labels, names, "given")

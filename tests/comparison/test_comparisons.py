@@ -1,0 +1,151 @@
+"""Anybody's two networks: what each level of input allows, one sentence, and a report."""
+
+import pytest
+import torch
+from torch import nn
+
+import paradoxlib
+from paradoxlib import seeds
+from paradoxlib.comparison import given
+from paradoxlib.networks import models
+from paradoxlib.similarity import kernels
+
+FEW = (("contrast", 1.0), ("contrast", 0.5), ("gaussian_noise", 0.0), ("gaussian_noise", 0.1))
+
+
+def small(seed, act=nn.ReLU, norm=nn.BatchNorm2d, width=6):
+    torch.manual_seed(seed)
+    first = [nn.Conv2d(3, width, 3, bias=False), norm(width), act()]
+    second = [nn.Conv2d(width, 8, 3), act()]
+    network = nn.Sequential(*first, *second, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network.append(nn.Linear(8, 4))
+    for value in (v for name, v in network.named_buffers() if v.is_floating_point()):
+        value += 0.1 * torch.rand(value.shape)
+    return network
+
+
+@pytest.fixture(scope="module")
+def images():
+    source = torch.Generator().manual_seed(0)
+    return torch.rand(24, 3, 12, 12, generator=source), torch.arange(24) % 4
+
+
+def test_weights_alone():
+    states = [models.build("resnet20", generator=seeds.generator(s)).state_dict() for s in "ab"]
+    found = paradoxlib.compare(*states)
+    assert found.tables["numbers"].loc["kernel similarity", "value"] == pytest.approx(
+        kernels.similarity(*states)
+    )
+    level = found.tables["measures"]["chance"]["whole network matched by weight"]
+    assert found.tables["kernels"].shape[0] == 21 and level < 0.2
+    assert "images and labels are needed" in found.sentence and "conditions" not in found.tables
+
+
+def test_weights_alone_of_two_architectures_are_refused():
+    with pytest.raises(ValueError, match="cannot be compared: .*different architectures"):
+        paradoxlib.compare(small(0).state_dict(), small(0, width=5).state_dict())
+
+
+def test_images_without_labels(images):
+    found = paradoxlib.compare(small(0), small(1), images[0], conditions=FEW, exchanged=0)
+    assert "compatibility" not in found.tables["numbers"].index
+    assert set(found.tables["conditions"]) == {
+        "distortion", "level", "agreement", "A unchanged", "B unchanged"
+    }  # fmt: skip
+    note = found.tables["measures"].loc["error consistency, clean", "note"]
+    assert note == "no labels" and "agreement" in found.sentence
+
+
+def test_a_copy_is_as_alike_as_can_be(images):
+    network = small(0)
+    found = paradoxlib.compare(network, network, *images, conditions=FEW)
+    numbers = found.tables["numbers"]["value"]
+    assert numbers["agreement"] == 1 and numbers["compatibility"] == pytest.approx(1)
+    assert found.tables["layers"]["cka"].to_numpy() == pytest.approx(1, abs=1e-4)
+    assert found.tables["layers"]["matching"].to_numpy() == pytest.approx(1)
+    assert "as alike as they behave" in found.sentence and "parts" not in found.tables
+    measures = found.tables["measures"]
+    given_here = measures[measures["note"] == ""]
+    best = given_here["highest"].where(given_here["lowest"].ne(-1) | given_here["highest"].ne(1))
+    assert (given_here["value"].sub(best).abs().dropna() < 0.02).all()
+
+
+def test_running_statistics_carry_the_difference_of_networks_that_differ_in_them_alone(images):
+    a, b = small(0), small(0)
+    b[1].running_mean += 1
+    found = paradoxlib.compare(a, b, *images, conditions=FEW, exchanged=24)
+    parts = found.tables["parts"]
+    assert list(parts.index) == ["running statistics"]
+    assert parts["answers"].to_numpy() == pytest.approx(1)
+    table = found.tables["statistics"]
+    assert list(table.index) == ["its own", "clean", "contrast", "gaussian_noise", "B"]
+    assert table["agreement with B"]["B"] == table["agreement with A"]["its own"] == 1
+
+
+def test_two_architectures_are_compared_in_behaviour_and_layers(images):
+    found = paradoxlib.compare(
+        small(0), small(1, nn.GELU, lambda n: nn.GroupNorm(2, n), 5), *images, conditions=FEW
+    )
+    assert "kernels" not in found.tables and "exchanges" not in found.tables
+    assert any("different architectures" in note for note in found.notes)
+    assert found.tables["cka"].shape == (2, 2) and found.tables["layers"]["matching"].notna().all()
+    assert found.sentence.startswith("A and B are ") and "CKA of corresponding" in found.sentence
+
+
+def test_other_numbers_of_classes_leave_layers_alone(images):
+    other = small(1)
+    other[-1] = nn.Linear(8, 5)
+    found = paradoxlib.compare(small(0), other, images[0])
+    assert "conditions" not in found.tables and "layers" in found.tables
+    assert any("4 and 5 classes" in note for note in found.notes)
+
+
+def test_networks_of_dense_layers_alone(images):
+    networks = [
+        nn.Sequential(nn.Flatten(), nn.Linear(432, 8), nn.ReLU(), nn.Linear(8, 4)) for _ in "ab"
+    ]
+    found = paradoxlib.compare(*networks, *images, conditions=FEW)
+    assert list(found.tables["kernels"].index) == ["1", "3"]
+    assert any("no convolutions" in note for note in found.notes)
+    assert list(found.tables["layers"]["a"]) == ["1", "3"]
+
+
+def test_a_transform_is_for_one_network_or_for_both(images):
+    network = small(0)
+    inverted = small(0)
+    inverted[0].weight.data *= -1
+    found = paradoxlib.compare(
+        network, inverted, images[0], conditions=FEW, transform=(None, lambda x: -x), exchanged=0
+    )
+    assert found.tables["numbers"].loc["agreement", "value"] == 1
+
+
+def test_a_network_that_cannot_see_the_images_is_named(images):
+    bad = nn.Sequential(nn.Flatten(), nn.Linear(7, 4))
+    with pytest.raises(ValueError, match=r"^second cannot see images of \(3, 12, 12\): "):
+        paradoxlib.compare(small(0), bad, images[0], names=("first", "second"))
+
+
+def test_the_report_is_one_file_that_loads_nothing(images, tmp_path):
+    found = paradoxlib.compare(
+        small(0), small(1), *images, conditions=FEW, exchanged=8, names=("A<b>", "B")
+    )
+    text = found.write_report(tmp_path / "report.html").read_text()
+    assert "A&lt;b&gt;" in text and "<b>" not in text and "http" not in text and "<script" not in text
+    assert text.count("data:image/png;base64") == 4
+    for heading in ("In numbers", "Kernels", "Layers", "Measures", "Which part", "Identical"):
+        assert heading in text
+    assert list(tmp_path.iterdir()) == [tmp_path / "report.html"]
+
+
+def test_paradoxlib_offers_it_and_nothing_else():
+    assert paradoxlib.Comparison.__name__ == "Comparison"
+    with pytest.raises(AttributeError, match="no attribute 'compares'"):
+        paradoxlib.compares  # noqa: B018
+
+
+def test_given_state_is_not_changed(images):
+    network = small(0)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    given.prepared("A", network).module(images[0])
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())

@@ -1,0 +1,94 @@
+"""What anybody gives: networks of any kind, weights alone, images; and what is refused."""
+
+import pytest
+import torch
+from torch import nn
+
+from paradoxlib.comparison import given
+from paradoxlib.networks import models
+
+
+def test_a_network_is_copied_and_sees_transformed_images():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).train()
+    ready = given.prepared("A", network, lambda images: images - 1)
+    assert network.training and not ready.module.training
+    images = torch.rand(4, 3, 2, 2)
+    assert torch.equal(ready.module(images), network(images - 1))
+
+
+@pytest.mark.parametrize(
+    ("thing", "text"),
+    [
+        ("resnet18", "is str"),
+        ({"epoch": 3}, "is dict"),
+        ({"fc.weight": torch.full((2, 2), torch.nan)}, "has nan or infinity in 'fc.weight'"),
+    ],
+)
+def test_what_is_no_network_is_refused(thing, text):
+    with pytest.raises(ValueError, match=text):
+        given.prepared("A", thing)
+
+
+def test_a_network_that_puts_out_a_map_is_refused():
+    ready = given.prepared("A", nn.Conv2d(3, 2, 1))
+    with pytest.raises(ValueError, match="A puts out .*scores of classes"):
+        ready.module(torch.rand(2, 3, 4, 4))
+
+
+@pytest.mark.parametrize("name", models.ARCHITECTURES)
+def test_our_architectures_are_known_by_their_states(name):
+    with torch.device("meta"):
+        state = models.empty(name, 7).state_dict()
+    assert given.architecture_of(state) == name
+    assert given.architecture_of({**state, "more.weight": state["fc.weight"]}) is None
+
+
+def test_kernels_are_convolutions_or_else_the_rows_of_dense_layers():
+    convolutions = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.Linear(4, 2))
+    assert list(given.kernel_state(convolutions.state_dict())) == ["0.weight", "1.weight"]
+    dense = nn.ModuleList([nn.Linear(6, 4), nn.LayerNorm(4), nn.MultiheadAttention(4, 2)])
+    shapes = {name: tuple(v.shape) for name, v in given.kernel_state(dense.state_dict()).items()}
+    attention = {"2.in_proj_weight.weight": (12, 4, 1, 1), "2.out_proj.weight": (4, 4, 1, 1)}
+    assert shapes == {"0.weight": (4, 6, 1, 1)} | attention
+
+
+def test_tied_weights_count_once():
+    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    network[1].weight = network[0].weight
+    assert list(given.kernel_state(network.state_dict())) == ["0.weight"]
+
+
+def test_layers_correspond_by_name_else_by_order_else_not():
+    a = {"one.weight": torch.rand(2, 3, 1, 1), "two.weight": torch.rand(4, 2, 1, 1)}
+    swapped = dict(reversed(a.items()))
+    found, note = given.corresponding(a, swapped)
+    assert list(found) == list(a) and note == ""
+    renamed = {f"net.{name}": value for name, value in a.items()}
+    found, note = given.corresponding(a, renamed)
+    assert found["one.weight"] is a["one.weight"] and "by their order" in note
+    found, note = given.corresponding(a, {"one.weight": a["one.weight"]})
+    assert found is None and "'two'" in note
+
+
+@pytest.mark.parametrize(
+    ("images", "text"),
+    [
+        (torch.rand(9, 1, 4, 4), r"shape \(9, 1, 4, 4\)"),
+        (torch.rand(7, 3, 4, 4), "n at least 8"),
+        (torch.rand(9, 3, 4, 4) - 0.5, "before any normalisation"),
+        (torch.full((9, 3, 4, 4), torch.nan), "before any normalisation"),
+        (torch.zeros(9, 3, 4, 4).int(), "uint8"),
+    ],
+)
+def test_images_of_another_shape_or_range_are_refused(images, text):
+    with pytest.raises(ValueError, match=text):
+        given.as_pixels(images)
+
+
+def test_labels_must_belong_to_images_and_classes():
+    pixels = given.as_pixels(torch.ones(8, 3, 2, 2))
+    assert pixels.dtype == torch.uint8 and pixels.max() == 255
+    with pytest.raises(ValueError, match="8 images and labels"):
+        given.as_data(pixels, [1, 2], 10)
+    with pytest.raises(ValueError, match="classes 0 to 2"):
+        given.as_data(pixels, [3] * 8, 3)
