@@ -86,7 +86,7 @@ def in_a_sentence(names: tuple[str, str], tables: Found) -> str:
     verdict = kind if kind in paradox.KINDS else "equally able under all distortions"
     text = f"{who} are {verdict}: {found}"
     shares = tables.get("parts", pd.DataFrame()).filter(like="recovered")
-    if shares.notna().any(axis=None):
+    if "recovered" in shares and shares["recovered"].notna().any():
         part = shares["recovered"].idxmax()
         row = shares.set_axis(["value", "low", "high"], axis=1).loc[part]
         text += f"; most of the way from one to the other goes with {part}, {spread(row)}"
