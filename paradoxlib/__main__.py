@@ -10,10 +10,8 @@ from typing import Annotated, Any, NoReturn
 import pandas as pd
 import typer
 
-from paradoxlib import keep, paths
-from paradoxlib.networks import weights
+from paradoxlib import compare_command, keep, paths
 from paradoxlib.paper import pages
-from paradoxlib.similarity import kernels
 from paradoxlib.studies import trained
 from paradoxlib.studies.sessions import start
 from paradoxlib.studies.study import load, names
@@ -151,30 +149,7 @@ def write_claims() -> None:
     typer.echo(f"wrote {page}")
 
 
-@app.command()
-def compare(a: str, b: str, alignment: str = "paper") -> None:
-    """Similarity of anybody's two networks (files of safetensors or torch), beside chance."""
-    first, second = weights.read_weights(a), weights.read_weights(b)
-    layers = kernels.layer_similarity(first.state, second.state, alignment)
-    shapes = {name: first.state[f"{name}.weight"].shape for name in layers}
-    chance = kernels.chance_of_shapes(shapes, alignment)
-    for path, (_, note) in ((a, first), (b, second)):
-        if note:
-            typer.echo(f"{path}: {note}", err=True)
-    typer.echo(f"{'layer':24} {'similarity':>10} {'SD':>6} {'kernels':>8} {'chance':>7}")
-    for name, (mean, sd, n) in layers.items():
-        typer.echo(f"{name:24} {mean:10.4f} {sd:6.3f} {n:8} {chance[name]:7.3f}")
-    mean, level = kernels.mean_of_layers(layers), kernels.mean_of_known([*chance.values()])
-    typer.echo(f"{'mean of the layers':24} {mean:10.4f} {'':15} {level:7.3f}")
-    total = sum(shape[0] for shape in shapes.values())
-    for path, (state, _) in ((a, first), (b, second)):
-        constant, dead = kernels.count_constant_and_dead(state)
-        if constant or dead:
-            fate = "scored 0" if alignment == "paper" else "left out"
-            typer.echo(
-                f"{path}: of {total:,} kernels {constant:,} are constant (no correlation: {fate}) "
-                f"and {dead:,} dead (shorter than {kernels.DEAD:.0%} of their layer's median)"
-            )
+app.command("compare")(compare_command.run_compare)
 
 
 @app.command("plan")

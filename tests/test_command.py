@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from PIL import Image
 
 from paradoxlib import keep, seeds
 from paradoxlib.__main__ import main
@@ -60,6 +61,23 @@ def test_compare(call, tmp_path):
         float(last[-2]) == pytest.approx(kernels.similarity(*states), abs=1e-3)
         and last[-1] == "0.136"
     )
+
+
+def test_compare_with_images_writes_a_report(call, tmp_path):
+    for name in "ab":
+        state = models.build("resnet20", 2, generator=seeds.generator(name)).state_dict()
+        keep.write_tensors(tmp_path / f"{name}.safetensors", state, {})
+    for i in range(10):
+        (tmp_path / "images" / "xy"[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), (25 * i, 9, 99)).save(tmp_path / f"images/{'xy'[i % 2]}/{i}.png")
+    pair = [str(tmp_path / f"{name}.safetensors") for name in "ab"]
+    report = tmp_path / "report.html"
+    options = ["--images", str(tmp_path / "images"), "--report", str(report), "--exchanged", "0"]
+    code, out, _ = call("compare", *pair, *options)
+    assert code == 0 and "visual intelligence of a" in out and "a and b are " in out
+    assert report.read_text().startswith("<!doctype html>")
+    code, _, err = call("compare", *pair, "--images", str(tmp_path / "none"))
+    assert code == 2 and "there is no folder" in err
 
 
 def test_compare_of_different_architectures(call, tmp_path):

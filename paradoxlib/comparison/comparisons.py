@@ -1,6 +1,6 @@
 """Anybody's two networks compared: everything that what was given allows, and one sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ import torch
 from tqdm import tqdm
 
 from paradoxlib.comparison import acting, carrying, given, inside, report, seeing
-from paradoxlib.images import datasets, distortions
-from paradoxlib.measures.views import Shown
-from paradoxlib.networks import models, surgery
+from paradoxlib.images import data, datasets, distortions
+from paradoxlib.measures.views import Stimuli
+from paradoxlib.networks import models, surgery, weights
 from paradoxlib.similarity import kernels
 
 EXCHANGED = 50  # images on which exchanges of parts are evaluated
@@ -117,7 +117,7 @@ def compare(
     result = Comparison((names[0], names[1]))
     with tqdm(total=6 if images is not None else 2, desc="weights", unit="step") as bar:
         own, renamed = compare_weights(result, one, other)
-        shown, predicted = Shown({}, None, given.architecture_of(one.state)), None
+        shown, predicted = Stimuli({}, None, given.architecture_of(one.state)), None
         if images is None and own is None:
             raise ValueError(result.notes[0])
         if images is None and labels is not None:
@@ -125,19 +125,19 @@ def compare(
         if images is not None:
             pixels, truth = given.as_pixels(images), getattr(images, "labels", labels)
             classes = count_classes(result, (one, other), pixels)
-            data = given.as_data(pixels, truth, max(classes))
-            truth = None if truth is None else data.labels
+            seen = given.as_data(pixels, truth, max(classes))
+            truth = None if truth is None else seen.labels
             bar.update()
             bar.set_description("predictions")
             if len(set(classes)) == 1:
-                predicted = acting.predict_pair(one, other, data, conditions, device)
+                predicted = acting.predict_pair(one, other, seen, conditions, device)
                 answers = acting.compare_answers(predicted, truth, conditions, classes[0])
                 add(result, answers.numbers)
                 result.tables |= {"conditions": answers.conditions, "profiles": answers.profiles}
             bar.update()
             bar.set_description("layers")
-            compare_features(result, one, other, data)
-            shown = seeing.shown_to_both(data, truth if predicted else None, shown.architecture)
+            compare_features(result, one, other, seen)
+            shown = seeing.shown_to_both(seen, truth if predicted else None, shown.architecture)
             bar.update()
         bar.set_description("measures")
         views = [seeing.of_state(each.state, shown, each.network) for each in (one, other)]
@@ -153,14 +153,14 @@ def compare(
                 if exchanged is None:
                     small = models.count_values(one.module) <= LARGE_NETWORK
                     exchanged = EXCHANGED if small else 0
-                compare_parts(result, one, other, data, truth, conditions, exchanged, device)
+                compare_parts(result, one, other, seen, truth, conditions, exchanged, device)
             bar.update(2)
     return result
 
 
 def add(result: Comparison, numbers: pd.DataFrame) -> None:
     """Add rows to the numbers of a comparison."""
-    before = [result.tables["numbers"]] if "numbers" in result.tables else []
+    before = [result.tables["numbers"]] if len(result.tables["numbers"]) else []
     result.tables["numbers"] = pd.concat([*before, numbers])
 
 
@@ -179,7 +179,7 @@ def compare_weights(
     renamed, note = given.corresponding(own, given.kernel_state(b.state))
     if note:
         result.notes.append(note if renamed else f"kernels cannot be compared: {note}")
-    result.tables["numbers"] = pd.DataFrame(columns=["value", "low", "high", "chance"])
+    result.tables["numbers"] = pd.DataFrame(columns=["value", "low", "high", "chance"], dtype=float)
     norms = inside.compare_norms(a.state, b.state)
     if len(norms):
         result.tables["norms"] = norms
@@ -263,3 +263,31 @@ def compare_parts(
         result.tables["statistics"] = carrying.reestimate_statistics(
             a, b, seen, few, conditions, truth, device
         )
+
+
+def compare_files(
+    files: Mapping[str, weights.Weights],
+    makers: Sequence[str],
+    images: str,
+    count: int,
+    size: int,
+    exchanged: int | None = None,
+) -> Comparison:
+    """Return the comparison of two networks in files {path: weights}, as the command does it.
+
+    `makers` are functions that build them (`given.module_for`); the others are those of
+    `data.load_pictures`, where `images` may be "": then weights alone are compared.
+    """
+    a, *_, b = [*files] * 2
+    stems = Path(a).stem, Path(b).stem
+    names = stems if stems[0] != stems[1] else ("A", "B")
+    if not images:
+        return compare(files[a].state, files[b].state, names=names)
+    shown = data.load_pictures(images, count, size)
+    orders = {a: list(makers), b: list(makers)[::-1]}  # the first is for A
+    pair = [
+        given.module_for(path, files[path].state, orders[path], shown.size <= data.RESIDENT)
+        for path in (a, b)
+    ]
+    labels = shown.labels if shown.classes else None
+    return compare(pair[0], pair[1], shown.pixels, labels, names=names, exchanged=exchanged)

@@ -1,14 +1,14 @@
 """What anybody gives to be compared, made ready: networks or their weights, images, labels."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from paradoxlib.images import datasets
-from paradoxlib.networks import models
+from paradoxlib.networks import models, weights
 from paradoxlib.similarity import kernels
 
 Transform = Callable[[torch.Tensor], torch.Tensor]
@@ -101,16 +101,14 @@ def kernel_state(state: models.State) -> models.State:
     These are the convolutions; where there are fewer than two, the rows of dense layers as well (of
     a transformer's attention too). Tied weights count once.
     """
-    weights, seen = {}, set()
+    rows, seen = {}, set()
     for name, value in state.items():
         if name.endswith("weight") and value.dim() > 1 and value.data_ptr() not in seen:
             seen.add(value.data_ptr())
             layer = name if name.endswith(".weight") else f"{name}.weight"
-            weights[layer] = value if value.dim() == 4 else value.flatten(1)[:, :, None, None]
-    convolutions = {
-        name: weights[name] for name in weights if name in state and state[name].dim() > 2
-    }
-    return convolutions if len(convolutions) > 1 else weights
+            rows[layer] = value if value.dim() == 4 else value.flatten(1)[:, :, None, None]
+    convolutions = {name: rows[name] for name in rows if name in state and state[name].dim() > 2}
+    return convolutions if len(convolutions) > 1 else rows
 
 
 def corresponding(a: models.State, b: models.State) -> tuple[models.State | None, str]:
@@ -165,3 +163,33 @@ def as_data(pixels: torch.Tensor, labels: Any, classes: int) -> datasets.Images:
         found = f"labels lie between {labels.min()} and {labels.max()}"
         raise ValueError(f"{found}, and the networks know classes 0 to {classes - 1}")
     return datasets.Images(pixels, labels, names, "given")
+
+
+def module_for(
+    path: str, state: models.State, makers: Sequence[str], small_images: bool
+) -> torch.nn.Module:
+    """Return the module that a file's weights belong to, with these weights.
+
+    One of `models.ARCHITECTURES` is known by its names. For others each of the makers,
+    ``module:function``, is tried in turn; its code is run.
+
+    Raises
+    ------
+    ValueError
+        Where there is no maker, or the weights fit none.
+    """
+    if architecture := architecture_of(state):
+        network: torch.nn.Module = models.empty(architecture, len(state["fc.weight"]), small_images)
+        models.load_state(network, state)
+        return network
+    reason = "its architecture is not known here: --model module:function is needed to build it"
+    for maker in makers:
+        network = weights.build_by(maker)
+        counters = {k: v for k, v in network.state_dict().items() if k.endswith("batches_tracked")}
+        try:
+            models.load_state(network, counters | state)
+        except ValueError as error:
+            reason = f"{maker}: {error}"
+        else:
+            return network
+    raise ValueError(f"{path}: {reason}")

@@ -12,7 +12,7 @@ import torch
 from paradoxlib import seeds
 from paradoxlib.images import datasets, distortions
 from paradoxlib.measures import catalogue
-from paradoxlib.measures.views import FEW, Shown, View
+from paradoxlib.measures.views import FEW, Stimuli, View
 from paradoxlib.networks import activations, models
 from paradoxlib.similarity import cka, unit_samples, units
 
@@ -162,8 +162,8 @@ def compare_by_measures(a: View, b: View, kernels: models.State | None) -> pd.Da
         missing.
     """
     given = {"weights"} if kernels is not None else set()
-    given |= {"images"} if a.shown.images else set()
-    given |= {"labels"} if a.shown.labels is not None else set()
+    given |= {"images"} if a.stimuli.images else set()
+    given |= {"labels"} if a.stimuli.labels is not None else set()
     rows = {}
     for name, measure in catalogue.MEASURES.items():
         lacking = set(measure.needs.split(", ")) - given
@@ -183,7 +183,7 @@ def measured(
     measure: catalogue.Measure, a: View, b: View, kernels: models.State | None
 ) -> dict[str, object]:
     """Return a measure's value and chance level, or a note why there is none."""
-    known = a.shown.architecture is not None
+    known = a.stimuli.architecture is not None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of means of nothing: they are nan
         try:
@@ -192,14 +192,14 @@ def measured(
             return {"note": " ".join(str(error).split())[:120]}
         try:
             if measure.needs == "weights" and callable(measure.unrelated) and kernels and not known:
-                ends = [of_state(fresh_kernels(kernels, end), a.shown) for end in "ab"]
+                ends = [of_state(fresh_kernels(kernels, end), a.stimuli) for end in "ab"]
                 return found | {"chance": measure.pair(*ends)}
             return found | {"chance": measure.level({"a": a, "b": b})}
         except (ValueError, RuntimeError, LookupError):
             return found
 
 
-def of_state(state: models.State, shown: Shown, network: torch.nn.Module | None = None) -> View:
+def of_state(state: models.State, shown: Stimuli, network: torch.nn.Module | None = None) -> View:
     """Return the view of a state dict, with its module where there is one."""
     view = View(network or torch.nn.Identity(), shown)
     view.state = state
@@ -222,8 +222,8 @@ class Chosen:
 
 def shown_to_both(
     images: datasets.Images, labels: torch.Tensor | None, architecture: str | None
-) -> Shown:
+) -> Stimuli:
     """Return what measures show networks: the first images, clean and noisy; labels of all."""
     few, (name, level) = images.first(FEW).pixels.float() / 255, NOISE_SHOWN
     noisy = distortions.distort(few, name, level, seeds.generator(1, name, level))
-    return Shown({"clean": few, "noisy": noisy}, labels, architecture)
+    return Stimuli({"clean": few, "noisy": noisy}, labels, architecture)

@@ -141,6 +141,51 @@ def load_folder(folder: Path, split: str, size: int) -> datasets.Images | datase
     return resident(images) if size <= RESIDENT else images
 
 
+def load_pictures(folder: str | Path, count: int, size: int = 0) -> datasets.Images:
+    """Return anybody's images, in memory: those in a folder, or in its folders, one for each class.
+
+    Parameters
+    ----------
+    folder : path
+        It holds images (then all labels are -1), or a folder for each class, or ``test`` or
+        ``val`` with these in it. Classes are numbered by the order of their names.
+    count : int
+        How many images at most, of classes in random order (the same each time).
+    size : int
+        Pixels of their sides; 0: theirs, up to `RESIDENT` pixels, and else 224.
+
+    Raises
+    ------
+    ValueError
+        Where there are no images, or one cannot be read.
+    FileNotFoundError
+        Where there is no such folder.
+    """
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
+    place = Path(folder).expanduser()
+    if not place.is_dir():
+        raise FileNotFoundError(f"there is no folder {place}")
+    place = next((place / name for name in SPLIT_FOLDERS["test"] if (place / name).is_dir()), place)
+    classes = sorted(entry.name for entry in place.iterdir() if entry.is_dir())
+    found = [
+        (file, classes.index(file.parent.name) if classes else -1)
+        for file in sorted(place.glob("*/*" if classes else "*"))
+        if file.suffix.lower() in IMG_EXTENSIONS
+    ]
+    if not found:
+        kinds = f"({', '.join(IMG_EXTENSIONS)})"
+        raise ValueError(f"{place} holds no images, nor folders of classes with images {kinds}")
+    order = torch.randperm(len(found), generator=seeds.generator("order"))[:count].tolist()
+    files = [found[i][0] for i in order]
+    if not size:
+        own = datasets.shortest_side(files[0])
+        size = own if own <= RESIDENT else 224
+    pixels = torch.stack([datasets.decode(file, size) for file in files])
+    labels = torch.tensor([found[i][1] for i in order])
+    return datasets.Images(pixels, labels, tuple(classes), f"folder {place.name}")
+
+
 def split_folder(folder: Path, split: str) -> Path:
     """Return the folder that holds the classes of a split: the first one with folders in it."""
     names = SPLIT_FOLDERS[split]

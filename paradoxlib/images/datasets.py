@@ -86,6 +86,17 @@ class ImageFiles:
         return self
 
 
+def shortest_side(file: str | Path) -> int:
+    """Return the shorter side of an image file in pixels; ValueError where it cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as opened:
+            return min(opened.size)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{file} cannot be read as an image: {error}") from None
+
+
 def decode(file: str | Path, size: int, source: torch.Generator | None = None) -> torch.Tensor:
     """Return one image file as RGB, uint8 (3, size, size), turned as its EXIF says.
 

@@ -13,7 +13,7 @@ import torch
 from paradoxlib.measures import of_networks
 from paradoxlib.networks import models
 
-FEW = 200  # images at most, for all that costs more than predictions, units and CKA
+FEW = 200  # images, for all that costs more than predictions, units and CKA
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,17 @@ class Stimuli:
     """What networks are shown: images (n, 3, h, w) as they want them, and the right classes (n,).
 
     `images` are {``clean``, ``noisy``}; labels may be absent, and so may the architecture, a name
-    of `models.ARCHITECTURES`. `few` are the first images, half of them and `FEW` at most.
+    of `models.ARCHITECTURES`. `few` are the first `count` images.
     """
 
     images: Mapping[str, torch.Tensor]
     labels: torch.Tensor | None = None
     architecture: str | None = None
+    count: int = FEW
 
     def few(self, which: str = "clean") -> torch.Tensor:
-        """Return the first images, half of them and `FEW` at most."""
-        images = self.images[which]
-        return images[: min(FEW, len(images) // 2)]
+        """Return the first `count` images."""
+        return self.images[which][: self.count]
 
 
 @dataclass

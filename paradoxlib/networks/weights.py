@@ -1,6 +1,8 @@
 """Networks' weights in files: ours, and anybody's."""
 
+import importlib
 import re
+import sys
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -176,6 +178,27 @@ def plain(path: Path, name: str, value: torch.Tensor) -> torch.Tensor:
         beyond = "numbers beyond float32, " if kind == "float64" else ""
         raise keep.DamagedFile(f"{path} holds {beyond}nan or infinity in {name!r}")
     return result
+
+
+def build_by(maker: str) -> torch.nn.Module:
+    """Return the module that somebody's function builds, ``module:function``. Its code is run.
+
+    The module is looked for where Python looks, and in the folder that one works in. ValueError
+    where it cannot be imported, or where the function fails or returns something else.
+    """
+    place, _, function = maker.partition(":")
+    if not (place and function):
+        raise ValueError(f"{maker!r} names no function: module:function is needed")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        network = getattr(importlib.import_module(place), function)()
+    except Exception as error:  # whatever somebody's code raises
+        raise ValueError(f"{maker} built no network ({type(error).__name__}: {error})") from None
+    finally:
+        sys.path.pop(0)
+    if not isinstance(network, torch.nn.Module):
+        raise ValueError(f"{maker} returned {type(network).__name__}: a torch.nn.Module is needed")
+    return network
 
 
 def from_torchvision(state: models.State) -> models.State:

@@ -5,6 +5,7 @@ And how the original ResNet50 does beside a study's networks.
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -59,11 +60,15 @@ OF_LAYERS: dict[str, tuple[Layers, str]] = {  # tables that have all pairs at on
 
 
 def shown_to(session: Session) -> views.Stimuli:
-    """Return what the bench shows networks: the study's first test images, clean and noisy."""
+    """Return what the bench shows networks: the study's first test images, clean and noisy.
+
+    What costs more sees half of them, `views.FEW` at most.
+    """
     both = comparing.clean_and_noisy(session.study, comparing.pictures(session))
     images = dict(zip(("clean", "noisy"), both.values(), strict=True))
     labels = session.images("test").first(comparing.IMAGES).labels
-    return views.Stimuli(images, labels, session.study.model.architecture)
+    count = min(views.FEW, len(labels) // 2)
+    return views.Stimuli(images, labels, session.study.model.architecture, count)
 
 
 def chosen_conditions(study: Study, images: str) -> list[int]:
@@ -77,7 +82,7 @@ def chosen_conditions(study: Study, images: str) -> list[int]:
 def all_views(session: Session) -> dict[str, views.View]:
     """Return views of the networks that are compared, with the predictions of all test images."""
     shown, known = shown_to(session), predicting.predict_study(session)
-    shown_all = views.Stimuli(shown.images, session.images("test").labels, shown.architecture)
+    shown_all = replace(shown, labels=session.images("test").labels)
 
     def view(name: str, network: torch.nn.Module) -> views.View:
         def predict(which: str) -> torch.Tensor:

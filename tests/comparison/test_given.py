@@ -92,3 +92,25 @@ def test_labels_must_belong_to_images_and_classes():
         given.as_data(pixels, [1, 2], 10)
     with pytest.raises(ValueError, match="classes 0 to 2"):
         given.as_data(pixels, [3] * 8, 3)
+
+
+def test_a_module_is_known_by_its_weights_or_built_by_somebody_s_function(tmp_path, monkeypatch):
+    code = "from torch import nn\ndef build():\n    return nn.Sequential(nn.Conv2d(3, 2, 1))\n"
+    (tmp_path / "theirs_here.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    state = {"0.weight": torch.rand(2, 3, 1, 1), "0.bias": torch.rand(2)}
+    network = given.module_for("a.pth", state, ["theirs_here:build"], True)
+    assert torch.equal(network[0].weight, state["0.weight"])
+    ours = models.build("resnet20", 3)
+    assert type(given.module_for("b.pth", ours.state_dict(), [], True)) is type(ours)
+    for makers, text in (
+        ([], "a.pth: its architecture is not known here"),
+        (["theirs_here"], "'theirs_here' names no function"),
+        (["theirs_here:make"], "theirs_here:make built no network .AttributeError"),
+        (["theirs_here:nn"], "built no network .TypeError"),
+        (["builtins:dict"], "returned dict"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            given.module_for("a.pth", state, makers, True)
+    with pytest.raises(ValueError, match=r"a.pth: theirs_here:build: .*'0.bias' is missing"):
+        given.module_for("a.pth", {"0.weight": state["0.weight"]}, ["theirs_here:build"], True)

@@ -245,3 +245,19 @@ def test_what_would_be_downloaded(tmp_path):
         (tmp_path / folder).mkdir()
         assert not data.must_download("cifar10", tmp_path)
         (tmp_path / folder).rmdir()
+
+
+def test_anybody_s_pictures(tmp_path):
+    for i in range(6):
+        (tmp_path / "test" / "ba"[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (12, 9), (40 * i, 0, 0)).save(tmp_path / f"test/{'ba'[i % 2]}/{i}.png")
+    found = data.load_pictures(tmp_path, 5)
+    assert found.pixels.shape == (5, 3, 9, 9) and found.classes == ("a", "b")
+    assert torch.equal(found.labels, (found.pixels[:, 0, 0, 0] // 40 % 2 == 0).long())
+    flat = data.load_pictures(tmp_path / "test" / "a", 9, size=4)
+    assert flat.pixels.shape == (3, 3, 4, 4) and set(flat.labels.tolist()) == {-1}
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no images"):
+        data.load_pictures(tmp_path / "empty", 9)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        data.load_pictures(tmp_path / "none", 9)
