@@ -97,7 +97,7 @@ def test_compare_of_different_architectures(call, tmp_path):
     ("arguments", "text"),
     [
         (["run", "mnist"], "unknown study 'mnist'"),
-        (["run", "demo", "11"], "unknown notebook '11'"),
+        (["run", "demo", "99"], "unknown notebook '99'"),
         (
             ["run", "demo", "-p", "worker", "2"],
             "unknown parameter 'worker': did you mean 'workers'?",

@@ -24,8 +24,9 @@ def code(cells):
     return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
-def test_there_are_ten_numbered_in_reading_order():
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{i:02}" for i in range(10)]
+def test_they_are_numbered_in_reading_order():
+    numbers = [*range(10), 11]
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{i:02}" for i in numbers]
 
 
 def test_the_order_of_title_imports_parameters(cells):

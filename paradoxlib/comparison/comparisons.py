@@ -221,7 +221,8 @@ def compare_features(
     found = seeing.compare_layers(a.module, b.module, images.pixels.float() / 255)
     result.tables |= {"layers": found.table, "cka": found.matrix, "cka_chance": found.chance}
     if not (found.table["a"] == found.table["b"]).all():
-        result.notes.append("layers of other names correspond by their depth")
+        note = "layers correspond by their depth; measures of features compare relu_3 with relu_3"
+        result.notes.append(note)
     add(
         result,
         mean_number("CKA of corresponding layers", found.table["cka"], found.table["cka chance"]),

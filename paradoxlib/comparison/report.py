@@ -76,7 +76,8 @@ def in_a_sentence(names: tuple[str, str], tables: Found) -> str:
     """Return how alike two networks are inside and in behaviour, given a comparison's tables."""
     numbers, who = tables["numbers"], " and ".join(names)
     inner = [name for name in BY_INSIDE if name in numbers.index][:1]
-    shown = [*inner, *(name for name in BY_BEHAVIOUR if name in numbers.index)]
+    known = numbers.index[numbers["value"].notna()]
+    shown = [*inner, *(name for name in BY_BEHAVIOUR if name in known)]
     found = ", ".join(f"{name} {spread(numbers.loc[name])}" for name in shown)
     if not inner or "compatibility" not in numbers.index:
         lacking = "to say whether they are as alike as they behave, images and labels are needed"
@@ -114,15 +115,19 @@ def write_html(
     if notes:
         parts.append(f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in notes)}</ul>")
     for key, (heading, text) in CONTENTS.items():
-        if key in tables:
-            parts += [f"<h2>{heading}</h2>", f"<p>{text}</p>"]
+        if key not in tables:
+            continue
+        with plt.rc_context():
+            plotting.use_style()
             figure = drawing_of(key, names, tables)
+            parts += [f"<h2>{heading}</h2>", f"<p>{text}</p>"]
             parts += [as_image(figure, heading)] if figure else []
-            table = tables[key].to_html(float_format="{:.3f}".format, na_rep="", border=0)
-            folded = key in FOLDED
-            parts.append(
-                f"<details{'' if folded else ' open'}><summary>table</summary>{table}</details>"
-            )
+        named = tables[key].index.name is not None
+        table = tables[key].to_html(
+            index=named, float_format="{:.3f}".format, na_rep="", border=0, escape=True
+        )
+        state = "" if key in FOLDED else " open"
+        parts.append(f"<details{state}><summary>table</summary>{table}</details>")
     head = f'<meta charset="utf-8"><title>{title}</title><style>{SHEET}</style>'
     page = f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>'
     path = Path(path)

@@ -17,6 +17,7 @@ from paradoxlib.networks import activations, models
 from paradoxlib.similarity import cka, unit_samples, units
 
 BYTES = 256e6  # of the outputs of one network's layers at once
+UNDEFINED = "not defined for these networks"
 WIDE = 1024  # units: layers of more are not matched
 NOISE_SHOWN = ("gaussian_noise", 0.05)  # the condition beside clean images
 Places = Mapping[str, str]  # {place: the layer that passes on what it puts out}
@@ -187,7 +188,8 @@ def measured(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of means of nothing: they are nan
         try:
-            found: dict[str, object] = {"value": measure.pair(a, b)}
+            value = measure.pair(a, b)
+            found: dict[str, object] = {"value": value, "note": "" if value == value else UNDEFINED}
         except (ValueError, RuntimeError, LookupError) as error:  # made for other networks
             return {"note": " ".join(str(error).split())[:120]}
         try:
