@@ -72,10 +72,10 @@ def compare_answers(
     means = scores.resampled_accuracy(statements, torch.ones(a.shape[1]).bool(), real_first=True)
     samples = dict(zip(statements, means.unbind(1), strict=True))
     shares = [scores.class_shares(own, classes) for own in (a, b)]
-    rows = {"agreement": number(samples["equal"].mean(1), scores.independent_agreement(*shares))}
+    rows = {"agreement": as_number(samples["equal"].mean(1), scores.independent_agreement(*shares))}
     if clean is not None:
         level = scores.independent_agreement(*(share[[clean]] for share in shares))
-        rows["agreement, clean"] = number(samples["equal"][:, clean], level)
+        rows["agreement, clean"] = as_number(samples["equal"][:, clean], level)
     if labels is not None:
         rows |= right_numbers(samples, (name_a, name_b), conditions, clean)
     profiles = table.drop(columns="level").groupby("distortion", sort=False).mean()
@@ -97,16 +97,16 @@ def right_numbers(
     both = torch.stack([samples["a"], samples["b"]], 1)
     means = scores.distortion_means(both, conditions)  # (resample, network, distortion)
     for i, name in enumerate(names):
-        rows[f"visual intelligence of {name}"] = number(means[:, i].mean(-1))
+        rows[f"visual intelligence of {name}"] = as_number(means[:, i].mean(-1))
         if clean is not None:
-            rows[f"clean accuracy of {name}"] = number(both[:, i, clean])
-    rows["compatibility"] = number(row_correlations(means[:, 0], means[:, 1]), 0.0)
+            rows[f"clean accuracy of {name}"] = as_number(both[:, i, clean])
+    rows["compatibility"] = as_number(row_correlations(means[:, 0], means[:, 1]), 0.0)
     p, q = samples["a"], samples["b"]
     expected = p * q + (1 - p) * (1 - q)
     kappa = (samples["same"] - expected) / (1 - expected)  # see scores.error_consistency
-    rows["error consistency"] = number(kappa.nanmean(1), 0.0)
+    rows["error consistency"] = as_number(kappa.nanmean(1), 0.0)
     if clean is not None:
-        rows["error consistency, clean"] = number(kappa[:, clean], 0.0)
+        rows["error consistency, clean"] = as_number(kappa[:, clean], 0.0)
     return rows
 
 
@@ -117,7 +117,7 @@ def row_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (x * y).sum(1) / np.where(lengths > 1e-12, lengths, np.nan)
 
 
-def number(samples: np.ndarray | torch.Tensor, chance: float = np.nan) -> dict[str, float]:
+def as_number(samples: np.ndarray | torch.Tensor, chance: float = np.nan) -> dict[str, float]:
     """Return value, low, high and chance of resampled values whose first is the real one."""
     found = intervals.as_columns("value", np.asarray(samples))
     return {

@@ -29,8 +29,6 @@ from paradoxlib.results.measure_tables import (
     MEASURES,
     measure_bench,
     measure_values,
-    original,
-    original_file,
 )
 from paradoxlib.results.network_tables import (
     caption,
@@ -40,6 +38,8 @@ from paradoxlib.results.network_tables import (
     layers_of_children,
     layers_of_pairs,
     network_settings,
+    original,
+    original_file,
     running_statistics,
     shown_examples,
     similarities,

@@ -1,27 +1,22 @@
-"""The measure bench: which measure of two networks goes with how alike they behave?
-
-And how the original ResNet50 does beside a study's networks.
-"""
+"""The measure bench: which measure of two networks goes with how alike they behave?"""
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 
 import pandas as pd
 import torch
 from tqdm import tqdm
 
-from paradoxlib import devices, keep, paths
-from paradoxlib.behaviour import correspondence, paradox, scores
+from paradoxlib import devices
+from paradoxlib.behaviour import correspondence, paradox
 from paradoxlib.images import distortions
 from paradoxlib.measures import of_networks, views
 from paradoxlib.measures.catalogue import MEASURES
-from paradoxlib.networks import weights
 from paradoxlib.results.behaviour_tables import compatibilities
 from paradoxlib.results.cka_tables import cka_pairs
-from paradoxlib.results.network_tables import chance_levels, similarities, states
+from paradoxlib.results.network_tables import chance_levels, similarities
 from paradoxlib.results.tables import table
 from paradoxlib.results.unit_tables import groups_in_memory, unit_matches
 from paradoxlib.similarity import kernels
@@ -35,7 +30,6 @@ ALIGNED = {
     "kernel correlation, optimal": "optimal",
     "kernel correlation, index to index": "none",
 }
-ORIGINAL, ORIGINAL_CLASSES = "resnet50-0676ba61.pth", 1000  # torchvision's IMAGENET1K_V1
 MATCHED = "whole network matched by activation"
 Layers = Callable[[Session], pd.DataFrame]
 
@@ -217,85 +211,3 @@ def measure_scores(session: Session) -> pd.DataFrame:
 def measure_bench(session: Session) -> pd.DataFrame:
     """Return the measure bench of a study: `measure_scores` with `measure_costs`."""
     return measure_scores(session).merge(measure_costs(session), on="measure")
-
-
-def original_digest(study: Study, network: torch.nn.Module) -> tuple[str]:
-    """Return what results on the original network depend on: its weights."""
-    return (keep.digest(weights.from_torchvision(network.state_dict())),)
-
-
-@table(
-    "original_accuracy",
-    "network, distortion, level, accuracy, n",
-    needs="images",
-    depends=original_digest,
-)
-def original_accuracy(session: Session, network: torch.nn.Module) -> pd.DataFrame:
-    """Accuracy of the original ResNet50 under every condition."""
-    from torchvision.transforms import Normalize  # here: it takes two seconds
-
-    images, study = session.images("test"), session.study
-    standard = Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    seen = {"original": torch.nn.Sequential(standard, network)}
-    predicted = predicting.predict_models(session, seen, images, "evaluating the original")
-    return scores.accuracy(predicted, images.labels, study.conditions)
-
-
-@table("original_similarity", "network, similarity", needs="weights", depends=original_digest)
-def original_similarity(session: Session, network: torch.nn.Module) -> pd.DataFrame:
-    """Similarity of the original ResNet50 to each network, by the paper's alignment."""
-    state = weights.from_torchvision(network.state_dict())
-    rows = [(name, kernels.similarity(state, own)) for name, own in states(session).items()]
-    return pd.DataFrame(rows, columns=["network", "similarity"])
-
-
-def original_file(session: Session) -> Path | None:
-    """Return the file of the original ResNet50's weights, where it is there and fits the study.
-
-    It has torchvision's name, ``resnet50-0676ba61.pth``, and lies in the folder of the data sets or
-    where torchvision keeps what it downloads. It fits a study of ResNet50 with 1,000 classes.
-    """
-    kind, root = session.study.model, paths.data_root(session.data_root)
-    places = [folder / ORIGINAL for folder in (root, Path(torch.hub.get_dir()) / "checkpoints")]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None or kind.architecture != "resnet50" or kind.small_images:
-        return None
-    return found if len(session.images("test").classes) == ORIGINAL_CLASSES else None
-
-
-def original(
-    session: Session, network: torch.nn.Module | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return how the original ResNet50 (He et al. 2016) does beside a study's networks.
-
-    Parameters
-    ----------
-    network : torch.nn.Module, optional
-        torchvision's resnet50, in evaluation mode, made for ImageNet's normalisation. Where it is
-        not given it is the trained one of 2016's recipe (IMAGENET1K_V1), from `original_file` or
-        downloaded by torchvision.
-
-    Returns
-    -------
-    accuracy, similarity : pandas.DataFrame
-        `original_accuracy` and `original_similarity`.
-
-    Raises
-    ------
-    ValueError
-        For a study whose networks are no ResNet50 or whose classes are not the network's.
-    """
-    from torchvision.models import ResNet50_Weights, resnet50  # here: it takes two seconds
-
-    classes, kind = len(session.images("test").classes), session.study.model.architecture
-    if network is None:
-        network = resnet50().eval()
-        trained_by, file = ResNet50_Weights.IMAGENET1K_V1, original_file(session)
-        state = torch.load(file, "cpu", weights_only=True) if file else None
-        network.load_state_dict(
-            state or trained_by.get_state_dict(check_hash=True, weights_only=True)
-        )
-    if kind != "resnet50" or len(network.state_dict()["fc.bias"]) != classes:
-        own = f"study {session.study.name} has {kind} of {classes} classes"
-        raise ValueError(f"{own}: the original is a resnet50 of {ORIGINAL_CLASSES}")
-    return original_accuracy(session, network), original_similarity(session, network)

@@ -10,7 +10,7 @@ from torchvision.models import resnet50
 
 from paradoxlib import results
 from paradoxlib.behaviour import scores
-from paradoxlib.results import measure_tables
+from paradoxlib.results import network_tables
 from paradoxlib.similarity import kernels
 from paradoxlib.studies import sessions
 
@@ -88,7 +88,7 @@ def test_the_original_network_is_read_where_its_weights_are_given(pictures, monk
     file = Path(pictures.data_root) / "resnet50-0676ba61.pth"
     torch.save(network.state_dict(), file)
     assert results.original_file(pictures) is None  # two classes are not ImageNet's
-    monkeypatch.setattr(measure_tables, "ORIGINAL_CLASSES", 2)
+    monkeypatch.setattr(network_tables, "ORIGINAL_CLASSES", 2)
     assert results.original_file(pictures) == file
 
 
