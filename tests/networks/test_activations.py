@@ -29,3 +29,16 @@ def test_layers_are_seen_in_order_and_an_unknown_one_is_named():
     assert list(activations.record(network, images, ["fc", "conv1"])) == ["conv1", "fc"]
     with pytest.raises(ValueError, match="unknown layer 'relu_99': did you mean 'relu_9'"):
         activations.record(network, images, ["relu_99"])
+
+
+def test_units_stand_on_the_second_axis_of_tokens_and_of_maps_alike():
+    tokens = nn.Sequential(nn.Flatten(2), nn.Linear(16, 6), nn.LayerNorm(6), nn.GELU())
+    seen = activations.record(tokens, torch.rand(2, 3, 4, 4))
+    shapes = {name: tuple(output.shape) for name, output in seen.items()}
+    assert shapes == {"1": (2, 6, 3), "2": (2, 6, 3), "gelu_1": (2, 6, 3)}
+    maps = nn.Sequential(nn.Conv2d(3, 8, 1), nn.GroupNorm(2, 8), nn.Hardswish(), nn.ReLU6())
+    shapes = {
+        n: tuple(o.shape) for n, o in activations.record(maps, torch.rand(2, 3, 4, 4)).items()
+    }
+    assert shapes == dict.fromkeys(["0", "1", "hardswish_1", "relu_1"], (2, 8, 4, 4))
+    assert activations.relu_places(maps, torch.rand(2, 3, 4, 4)) == {"0": "relu_1"}

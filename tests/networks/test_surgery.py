@@ -210,3 +210,29 @@ def test_reestimated_statistics_are_the_mean_over_batches(network, images):
 def test_reestimation_without_images_is_refused(network):
     with pytest.raises(ValueError, match="no batch of images"):
         surgery.reestimate(network, [])
+
+
+def test_the_parts_of_anybody_s_network():
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 1),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.Linear(4, 4),
+        torch.nn.LayerNorm(4),
+        torch.nn.Linear(4, 2),
+    )
+    parts = surgery.part_of(network.state_dict())
+    assert parts == {
+        "0.weight": "kernels",
+        "0.bias": "biases",
+        "1.weight": "scale and shift",
+        "1.bias": "scale and shift",
+        "1.running_mean": "running statistics",
+        "1.running_var": "running statistics",
+        "1.num_batches_tracked": "running statistics",
+        "2.weight": "kernels",
+        "2.bias": "biases",
+        "3.weight": "scale and shift",
+        "3.bias": "scale and shift",
+        "4.weight": "dense layer",
+        "4.bias": "dense layer",
+    }
