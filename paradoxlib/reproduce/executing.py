@@ -1,5 +1,7 @@
 """Execute notebooks: a study's into copies, the repository's own in place."""
 
+import base64
+import io
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import papermill
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from PIL import Image
 from traitlets.config import Config
 
 from paradoxlib import keep, paths
@@ -100,8 +103,9 @@ def store(chosen: Iterable[str] = (), echo: Callable[[str], None] = print) -> No
         for notebook in notebooks(chosen):
             echo(f"{notebook.stem}: running")
             document = nbformat.read(notebook, 4)
-            NotebookClient(document, timeout=None, **KERNEL).execute()
+            NotebookClient(document, timeout=None, record_timing=False, **KERNEL).execute()
             describe_figures(document)
+            lighten(document)
             with keep.atomic(notebook) as temporary:
                 nbformat.write(document, temporary)
 
@@ -116,3 +120,21 @@ def describe_figures(document: nbformat.NotebookNode) -> None:
         for output in cell.get("outputs", []):
             if text and "image/png" in output.get("data", {}):
                 output.metadata.setdefault("image/png", {})["alt"] = text
+
+
+def lighten(document: nbformat.NotebookNode) -> None:
+    """Leave out what a notebook's cells say of their progress, and all but 256 colours of a figure.
+
+    A figure takes a third of the room then.
+    """
+    for cell in document.cells:
+        if "outputs" not in cell:
+            continue
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if "image/png" in data:
+                picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+                small = io.BytesIO()
+                picture.convert("RGB").quantize(256).save(small, "png", optimize=True)
+                data["image/png"] = base64.b64encode(small.getvalue()).decode()
