@@ -243,6 +243,7 @@ def draw_measures(
             ax.plot(x, y, marker, color=colour, markersize=3, alpha=0.7, label=relation)
         ax.set_title(name, fontsize=9)
         ax.tick_params(labelsize=8)
+        ax.locator_params(axis="x", nbins=5)
         ax.grid()
     for ax in axes[:, 0]:
         ax.set_ylabel("compatibility", fontsize=9)
@@ -275,7 +276,7 @@ def draw_bench(table: pd.DataFrame, title: str = "", axes: np.ndarray | None = N
         ax.set_xticks((-1, -0.5, 0, 0.5, 1))
         ax.grid(axis="x")
     axes[0].set_yticks(range(len(names)), names, fontsize=8)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
     axes[-1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     axes[0].figure.suptitle(title)
     return axes
