@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from paradoxlib.measures import chance, of_features, of_networks, of_views, of_weights
+from paradoxlib.measures import chance, of_features, of_networks, of_weights, views
 from paradoxlib.measures.views import View
 from paradoxlib.networks import models
 from paradoxlib.similarity import kernels
@@ -42,6 +42,8 @@ class Measure:
         Where it comes from.
     unrelated : float or callable
         What unrelated networks score, or how that is computed of unrelated views by name.
+    features : callable, optional
+        Of measures that are means over layers: the function of two layers' features.
     """
 
     needs: str
@@ -50,6 +52,7 @@ class Measure:
     unchanged_by: tuple[str, ...]
     source: str
     unrelated: chance.Chance
+    features: of_features.Features | None = None
 
     def level(self, views: Mapping[str, View]) -> float:
         """Return what unrelated networks score; `views` are of networks that were trained apart."""
@@ -96,7 +99,7 @@ def of_layers(
         return of_networks.mean_over_layers(function, a.features, b.features)
 
     level = chance.of_other_images(pair)
-    return Measure("images", pair, (lowest, highest), unchanged_by, source, level)
+    return Measure("images", pair, (lowest, highest), unchanged_by, source, level, function)
 
 
 def of_images(
@@ -144,15 +147,15 @@ MEASURES = {
     ),
     "whole network matched by weight": Measure(
         "weights",
-        of_views.matched_by_weight,
+        views.matched_by_weight,
         (-1, 1),
         (SCALE,),
         "Ainsworth 2023",
-        chance.of_fresh_networks(of_views.matched_by_weight),
+        chance.of_fresh_networks(views.matched_by_weight),
     ),
     "whole network matched by activation": Measure(
         "weights, images",
-        of_views.matched_by_activation,
+        views.matched_by_activation,
         (-1, 1),
         (ORDER_OF_UNITS,),
         "Ainsworth 2023",
@@ -173,8 +176,8 @@ MEASURES = {
         1,
         "Li 2015",
     ),
-    "CKA, clean": of_images("images", partial(of_views.cka, "clean"), -INF, 1, "Nguyen 2020"),
-    "CKA, noise": of_images("images", partial(of_views.cka, "noisy"), -INF, 1, "Nguyen 2020"),
+    "CKA, clean": of_images("images", partial(views.cka, "clean"), -INF, 1, "Nguyen 2020"),
+    "CKA, noise": of_images("images", partial(views.cka, "noisy"), -INF, 1, "Nguyen 2020"),
     "CKA of unit means": of_layers(of_features.linear_cka, 0, 1, "Kornblith 2019"),
     "CKA of unit means, Gaussian": of_layers(of_features.kernel_cka, 0, 1, "Kornblith 2019"),
     "distances of images (RSA)": of_layers(
@@ -195,16 +198,14 @@ MEASURES = {
     "clusters of images": of_layers(of_features.clusters, -INF, 0, "Edelsbrunner 2002"),
     "stitching": of_images(
         "images",
-        of_views.stitching,
+        views.stitching,
         -INF,
         1,
         "Bansal 2021",
     ),
-    "halfway": Measure(
-        "weights, images, labels", of_views.halfway, (-1, 1), (), "Frankle 2020", NAN
-    ),
+    "halfway": Measure("weights, images, labels", views.halfway, (-1, 1), (), "Frankle 2020", NAN),
     "halfway, matched by weight": Measure(
-        "weights, images, labels", of_views.matched_halfway, (-1, 1), (), "Jordan 2023", NAN
+        "weights, images, labels", views.matched_halfway, (-1, 1), (), "Jordan 2023", NAN
     ),
     "steadiness under noise on kernels": Measure(
         "weights, images",
@@ -214,11 +215,11 @@ MEASURES = {
         "here",
         NAN,
     ),
-    "probabilities, clean": of_images("images", partial(of_views.js, "clean"), 0, 1, "Lin 1991"),
-    "probabilities, noise": of_images("images", partial(of_views.js, "noisy"), 0, 1, "Lin 1991"),
+    "probabilities, clean": of_images("images", partial(views.js, "clean"), 0, 1, "Lin 1991"),
+    "probabilities, noise": of_images("images", partial(views.js, "noisy"), 0, 1, "Lin 1991"),
     "equal predictions, clean": of_images(
         "images",
-        partial(of_views.equal, "clean"),
+        partial(views.equal, "clean"),
         0,
         1,
         "here",
@@ -226,17 +227,17 @@ MEASURES = {
     ),
     "equal predictions, distorted": of_images(
         "images",
-        partial(of_views.equal, "distorted"),
+        partial(views.equal, "distorted"),
         0,
         1,
         "here",
         chance.of_independent_answers("distorted"),
     ),
     "error consistency, clean": of_images(
-        "images, labels", partial(of_views.consistent, "clean"), -1, 1, "Geirhos 2020", 0.0
+        "images, labels", partial(views.consistent, "clean"), -1, 1, "Geirhos 2020", 0.0
     ),
     "error consistency, distorted": of_images(
-        "images, labels", partial(of_views.consistent, "distorted"), -1, 1, "Geirhos 2020", 0.0
+        "images, labels", partial(views.consistent, "distorted"), -1, 1, "Geirhos 2020", 0.0
     ),
 }
 

@@ -23,6 +23,7 @@ from paradoxlib.plotting.pair_plots import (
 from paradoxlib.plotting.part_plots import (
     draw_changes,
     draw_exchange_shares,
+    draw_grounding,
     draw_identical_pairs,
     draw_shares_by_rate,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "draw_cumulative",
     "draw_densities",
     "draw_exchange_shares",
+    "draw_grounding",
     "draw_heatmaps",
     "draw_history",
     "draw_identical_pairs",

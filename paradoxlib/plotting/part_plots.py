@@ -1,4 +1,4 @@
-"""Plots of what the parts of networks carry."""
+"""Plots of what the parts of networks carry, and of what measures see."""
 
 from collections.abc import Mapping
 
@@ -140,3 +140,32 @@ def draw_identical_pairs(
     ax.grid()
     ax.legend(loc="upper left", fontsize=8)
     return ax
+
+
+def draw_grounding(
+    table: pd.DataFrame,
+    chance: Mapping[str, float],
+    title: str = "",
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw what each measure scores in the grounding tests, a panel for each test.
+
+    The table is that of `cka_tables.measure_grounding`; bars are its intervals. `chance` is {test:
+    its chance level}, drawn as a dotted line.
+    """
+    names = table["measure"].unique()
+    if axes is None:
+        size = (4.5 * len(chance) + 2, 0.3 * len(names) + 1.2)
+        axes = plt.subplots(1, len(chance), figsize=size, sharey=True, squeeze=False)[1][0]
+    for ax, (test, level) in zip(axes, chance.items(), strict=True):
+        part = table[table["test"] == test].set_index("measure").loc[names].reset_index()
+        errors = style.reach(part["value"], part["low"], part["high"])
+        ax.errorbar(part["value"], part.index, xerr=errors, fmt="o", ecolor="#999999", capsize=2)
+        ax.axvline(level, color="black", linestyle=":", linewidth=1, label="chance")
+        ax.set(title=test, xlim=(-1.03, 1.03) if level == 0 else (-0.03, 1.03))
+        ax.grid(axis="x")
+    axes[0].set_yticks(range(len(names)), names, fontsize=8)
+    axes[0].invert_yaxis()
+    axes[-1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    axes[0].figure.suptitle(title)
+    return axes

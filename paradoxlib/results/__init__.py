@@ -24,6 +24,7 @@ from paradoxlib.results.cka_tables import (
     cka_pairs,
     depth_components,
     first_components,
+    measure_grounding,
 )
 from paradoxlib.results.measure_tables import (
     MEASURES,

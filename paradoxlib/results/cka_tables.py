@@ -1,10 +1,12 @@
-"""Tables of the similarity of representations (CKA, Nguyen et al. 2020)."""
+"""Tables of the similarity of representations (CKA, Nguyen et al. 2020), and of its measures."""
 
 import numpy as np
 import pandas as pd
 import torch
 
 from paradoxlib import keep
+from paradoxlib.measures import grounding, of_networks
+from paradoxlib.measures.catalogue import MEASURES
 from paradoxlib.networks import activations, models, resnets
 from paradoxlib.paper import sisters, verdicts
 from paradoxlib.results.tables import Kept, table, tensors
@@ -16,6 +18,8 @@ from paradoxlib.studies.study import Study, load
 DEEPER = ("cifar10-resnet101", "cifar10-resnet152")  # studies whose networks are compared by depth
 PASSES = 2  # over the images, in the comparison of depths
 COMPONENT_IMAGES = 250  # that principal components are computed from
+GROUNDED = {name: one.features for name, one in MEASURES.items() if one.features}
+FOUNDERS, BLOCKS, PROBED = 4, 9, 400  # networks, layers and images at most that ground measures
 
 
 def layers_key(study: Study) -> str:
@@ -216,3 +220,43 @@ def cka_depth_claims(session: Session) -> pd.DataFrame:
     counts = {name: models.count_values(models.build(name, 1000)) for name in sisters.PARAMETERS}
     found = sisters.checkerboard_claims(boards) + sisters.depth_claims(alike)
     return verdicts.tabulate(found + sisters.parameter_claims(counts))
+
+
+def features_of_founders(session: Session) -> list[dict[str, np.ndarray]]:
+    """Return {block: the means of its units (n, units)} of founders, on the first test images.
+
+    The blocks, what follows their additions, are `BLOCKS` at most, evenly spaced.
+    """
+    training.train_all(session)
+    images, found = comparing.pictures(session, PROBED), []
+    for name in list(session.study.families)[:FOUNDERS]:
+        network = trained.load_network(session.study, name)
+        places = activations.relu_places(network, images[:1])
+        blocks = [place for place in places if "_" not in place and place != "conv1"]
+        chosen = np.linspace(0, len(blocks) - 1, min(BLOCKS, len(blocks))).round().astype(int)
+        means = of_networks.unit_means(network, images)
+        found.append({blocks[i]: means[places[blocks[i]]] for i in chosen})
+    return found
+
+
+@table(
+    "measure_grounding",
+    "measure, test, value, low, high, resampled",
+    needs="weights, images",
+    depends=lambda study: (list(GROUNDED), FOUNDERS, BLOCKS, PROBED),
+)
+def measure_grounding(session: Session) -> pd.DataFrame:
+    """Do measures of features see seeds less than depth, and what a linear probe loses?
+
+    Tests are ``specificity`` and ``sensitivity``, see `measures.grounding`. The probe reads
+    `PROBED` images at most; measures compare the first half of them.
+    """
+    networks = features_of_founders(session)
+    labels = session.images("test").first(PROBED).labels.numpy()
+    seen, rows = len(labels) // 2, []
+    shown = [{layer: x[:seen] for layer, x in features.items()} for features in networks]
+    removed = grounding.removals(networks, labels, seen)
+    for name, function in GROUNDED.items():
+        rows.append((name, "specificity", *grounding.specificity(function, shown), "layers"))
+        rows.append((name, "sensitivity", *grounding.sensitivity(function, removed), "layers"))
+    return pd.DataFrame(rows, columns=["measure", "test", "value", "low", "high", "resampled"])

@@ -71,3 +71,20 @@ def test_the_least_compatible_of_identical_pairs_are_named():
     ax = plotting.draw_identical_pairs(pairs, 1)
     assert texts(ax.texts) == ["A, C"] and ax.texts[0].xy == (0.5, 0.7)
     assert texts(plotting.draw_identical_pairs(pairs).texts) == ["A, C", "A, B"]
+
+
+def test_grounding_has_a_panel_for_each_test_and_a_place_for_what_is_not_defined():
+    nan = float("nan")
+    rows = [
+        ("CKA", "specificity", 0.75, 0.5, 1.0),
+        ("CKA", "sensitivity", 0.5, 0.25, 0.75),
+        ("CCA", "specificity", 0.0, 0.0, 0.25),
+        ("CCA", "sensitivity", nan, nan, nan),
+    ]
+    table = pd.DataFrame(rows, columns=["measure", "test", "value", "low", "high"])
+    axes = plotting.draw_grounding(table, {"sensitivity": 0.0, "specificity": 0.5})
+    assert [ax.get_title("left") for ax in axes] == ["sensitivity", "specificity"]
+    assert texts(axes[0].get_yticklabels()) == ["CKA", "CCA"]
+    drawn = [list(ax.containers[0].lines[0].get_xdata()) for ax in axes]
+    assert drawn[0][0] == 0.5 and np.isnan(drawn[0][1]) and drawn[1] == [0.75, 0.0]
+    assert [ax.get_lines()[-1].get_xdata()[0] for ax in axes] == [0, 0.5]

@@ -6,6 +6,7 @@ import pytest
 from conftest import TINY
 
 from paradoxlib import results
+from paradoxlib.measures import of_features
 from paradoxlib.results import cka_tables
 from paradoxlib.studies import comparing, sessions
 
@@ -52,6 +53,16 @@ def test_depths_are_compared_with_the_first(session, monkeypatch, home):
     assert parts["share"].between(0, 1 + 1e-12).all()
     monkeypatch.setattr(cka_tables, "compared_depths", None)  # not needed again
     assert results.cka_depths(session)["deeper"].equals(depths["deeper"])
+
+
+def test_measures_of_features_are_grounded_on_founders(session):
+    table = results.measure_grounding(session)
+    assert list(table["measure"].unique()) == list(cka_tables.GROUNDED)
+    assert set(cka_tables.GROUNDED.values()) == set(of_features.REGISTERED.values())
+    assert list(table["test"].unique()) == ["specificity", "sensitivity"]
+    defined = table.dropna(subset=["value"])
+    assert ((defined["low"] <= defined["value"]) & (defined["value"] <= defined["high"])).all()
+    assert table.loc[table["test"] == "specificity", "value"].between(0, 1).all()
 
 
 def test_a_checkerboard_is_told_from_a_plain_one():
