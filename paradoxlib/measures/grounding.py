@@ -15,8 +15,8 @@ from scipy import stats
 from paradoxlib.behaviour import correspondence, intervals
 from paradoxlib.measures.of_features import Features
 
-RESAMPLES = 2000
-ROUNDING = 9  # digits; what falls by less does not fall
+BOOTSTRAPS = 2000
+DECIMALS = 9  # what falls by less does not fall
 
 
 class Removal(NamedTuple):
@@ -59,7 +59,7 @@ def specificity(
     gains = across[:, :, :, None] - within[:, None]
     won = np.nansum((1 + np.sign(gains)) / 2, (0, 1, 3))
     of = (~np.isnan(gains)).sum((0, 1, 3))
-    drawn = np.vstack([np.ones_like(of), intervals.draw_networks(len(layers), RESAMPLES, 0)])
+    drawn = np.vstack([np.ones_like(of), intervals.draw_networks(len(layers), BOOTSTRAPS, 0)])
     with np.errstate(invalid="ignore"):
         return intervals.estimate(drawn @ won / (drawn @ of))
 
@@ -109,12 +109,12 @@ def sensitivity(function: Features, removed: Sequence[Removal]) -> intervals.Est
     """
     falls = np.array([-function(one.left, one.whole) for one in removed])  # copies score the same
     defined = ~np.isnan(falls)
-    falls, losses = falls[defined].round(ROUNDING), np.array([r.loss for r in removed])[defined]
+    falls, losses = falls[defined].round(DECIMALS), np.array([r.loss for r in removed])[defined]
     if len(falls) < 2 or np.ptp(falls) == 0 or np.ptp(losses) == 0:
         return intervals.exact(np.nan)
     names = [one.layer for one, known in zip(removed, defined, strict=True) if known]
     layers, place = np.unique(names, return_inverse=True)
-    drawn = intervals.draw_networks(len(layers), RESAMPLES, 0)
+    drawn = intervals.draw_networks(len(layers), BOOTSTRAPS, 0)
     weights = np.vstack([np.ones_like(drawn[:1]), drawn])[:, place]
-    x, y = (stats.rankdata(values.round(ROUNDING)) for values in (falls, losses))
+    x, y = (stats.rankdata(values.round(DECIMALS)) for values in (falls, losses))
     return intervals.estimate(correspondence.weighted_correlations(x, y, weights))

@@ -9,6 +9,11 @@ from matplotlib.axes import Axes
 
 from paradoxlib.plotting import style
 
+GROUNDING = {  # {test: its chance level, and what it gives}
+    "specificity": (0.5, "share in which the other network's layer is rated higher"),
+    "sensitivity": (0.0, "rank correlation with what a linear probe loses"),
+}
+
 
 def scale_around_zero(frame: pd.DataFrame, least: float) -> style.Scale:
     """Return a scale from -x to x, where x is the table's largest absolute value or `least`."""
@@ -143,26 +148,23 @@ def draw_identical_pairs(
 
 
 def draw_grounding(
-    table: pd.DataFrame,
-    chance: Mapping[str, float],
-    title: str = "",
-    axes: np.ndarray | None = None,
+    table: pd.DataFrame, title: str = "", axes: np.ndarray | None = None
 ) -> np.ndarray:
     """Draw what each measure scores in the grounding tests, a panel for each test.
 
-    The table is that of `cka_tables.measure_grounding`; bars are its intervals. `chance` is {test:
-    its chance level}, drawn as a dotted line.
+    The table is that of `cka_tables.measure_grounding`; bars are its intervals. A measure of which
+    a test is not defined has no point.
     """
     names = table["measure"].unique()
     if axes is None:
-        size = (4.5 * len(chance) + 2, 0.3 * len(names) + 1.2)
-        axes = plt.subplots(1, len(chance), figsize=size, sharey=True, squeeze=False)[1][0]
-    for ax, (test, level) in zip(axes, chance.items(), strict=True):
+        size = (4.5 * len(GROUNDING) + 2, 0.3 * len(names) + 1.2)
+        axes = plt.subplots(1, len(GROUNDING), figsize=size, sharey=True, squeeze=False)[1][0]
+    for ax, (test, (level, what)) in zip(axes, GROUNDING.items(), strict=True):
         part = table[table["test"] == test].set_index("measure").loc[names].reset_index()
         errors = style.reach(part["value"], part["low"], part["high"])
         ax.errorbar(part["value"], part.index, xerr=errors, fmt="o", ecolor="#999999", capsize=2)
         ax.axvline(level, color="black", linestyle=":", linewidth=1, label="chance")
-        ax.set(title=test, xlim=(-1.03, 1.03) if level == 0 else (-0.03, 1.03))
+        ax.set(title=test, xlabel=what, xlim=(-1.03 if level == 0 else -0.03, 1.03))
         ax.grid(axis="x")
     axes[0].set_yticks(range(len(names)), names, fontsize=8)
     axes[0].invert_yaxis()

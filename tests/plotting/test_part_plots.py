@@ -82,9 +82,9 @@ def test_grounding_has_a_panel_for_each_test_and_a_place_for_what_is_not_defined
         ("CCA", "sensitivity", nan, nan, nan),
     ]
     table = pd.DataFrame(rows, columns=["measure", "test", "value", "low", "high"])
-    axes = plotting.draw_grounding(table, {"sensitivity": 0.0, "specificity": 0.5})
-    assert [ax.get_title("left") for ax in axes] == ["sensitivity", "specificity"]
+    axes = plotting.draw_grounding(table)
+    assert [ax.get_title("left") for ax in axes] == ["specificity", "sensitivity"]
     assert texts(axes[0].get_yticklabels()) == ["CKA", "CCA"]
     drawn = [list(ax.containers[0].lines[0].get_xdata()) for ax in axes]
-    assert drawn[0][0] == 0.5 and np.isnan(drawn[0][1]) and drawn[1] == [0.75, 0.0]
-    assert [ax.get_lines()[-1].get_xdata()[0] for ax in axes] == [0, 0.5]
+    assert drawn[0] == [0.75, 0.0] and drawn[1][0] == 0.5 and np.isnan(drawn[1][1])
+    assert [ax.get_lines()[-1].get_xdata()[0] for ax in axes] == [0.5, 0]
