@@ -172,7 +172,7 @@ def plain(path: Path, name: str, value: torch.Tensor) -> torch.Tensor:
         return value
     try:
         result = value.detach().float()
-    except NotImplementedError:  # two numbers of 4 bits in a byte
+    except RuntimeError:  # not implemented: two numbers of 4 bits in a byte
         raise ValueError(f"{what}, whose numbers are {kind}: float8 or longer is needed") from None
     if not result.isfinite().all():
         beyond = "numbers beyond float32, " if kind == "float64" else ""
