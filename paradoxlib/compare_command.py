@@ -36,6 +36,8 @@ def run_compare(
     With images all that they do is compared, too, in numbers, a sentence and a report.
     """
     files = {path: weights.read_weights(path) for path in (a, b)}
+    for file in files.values():
+        kernels.kernels_of(file.state)  # what is wrong with them is said before anything else
     for path, (_, note) in files.items():
         if note:
             typer.echo(f"{path}: {note}", err=True)
