@@ -36,11 +36,6 @@ def run_compare(
     With images all that they do is compared, too, in numbers, a sentence and a report.
     """
     files = {path: weights.read_weights(path) for path in (a, b)}
-    for file in files.values():
-        kernels.kernels_of(file.state)  # what is wrong with them is said before anything else
-    for path, (_, note) in files.items():
-        if note:
-            typer.echo(f"{path}: {note}", err=True)
     if not (images or report):
         first, second = files[a], files[b]
         print_kernels(files, first.state, second.state, alignment)
@@ -48,10 +43,18 @@ def run_compare(
     from paradoxlib.comparison import comparisons  # here: it imports matplotlib
 
     found = comparisons.compare_files(files, model or (), images, count, size, exchanged)
+    print_notes(files)
     numbers = found.tables["numbers"].round(4).to_string(na_rep="")
     typer.echo("\n".join([*found.notes, numbers, found.sentence]))
     if report:
         typer.echo(f"written: {found.write_report(report)}")
+
+
+def print_notes(files: Mapping[str, weights.Weights]) -> None:
+    """Print how the files were understood; bad ones have ended in their one sentence before."""
+    for path, (_, note) in files.items():
+        if note:
+            typer.echo(f"{path}: {note}", err=True)
 
 
 def print_kernels(
@@ -64,6 +67,7 @@ def print_kernels(
     layers = kernels.layer_similarity(first, second, alignment)
     shapes = {name: first[f"{name}.weight"].shape for name in layers}
     chance = kernels.chance_of_shapes(shapes, alignment)
+    print_notes(files)
     typer.echo(f"{'layer':24} {'similarity':>10} {'SD':>6} {'kernels':>8} {'chance':>7}")
     for name, (mean, sd, n) in layers.items():
         typer.echo(f"{name:24} {mean:10.4f} {sd:6.3f} {n:8} {chance[name]:7.3f}")

@@ -77,6 +77,12 @@ class Run:
         return (self.home / "READY").exists() or len(at_work) == 2
 
 
+def heed_signals():
+    """Heed the signals that a parent in the background, or under nohup, ignores."""
+    for one in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(one, signal.SIG_DFL)
+
+
 def start(home, study, code, weights=None):
     """Start the command on a study with one notebook of one cell."""
     (home / "notebooks").mkdir(parents=True)
@@ -100,6 +106,7 @@ def start(home, study, code, weights=None):
             stdout=file,
             stderr=file,
             start_new_session=True,
+            preexec_fn=heed_signals,
         )
     return Run(home, mark, command, log)
 
