@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from paradoxlib.networks import models, weights
+from paradoxlib.networks import weights
 from paradoxlib.similarity import kernels
 
 
@@ -37,8 +37,7 @@ def run_compare(
     """
     files = {path: weights.read_weights(path) for path in (a, b)}
     if not (images or report):
-        first, second = files[a], files[b]
-        print_kernels(files, first.state, second.state, alignment)
+        print_kernels(files, (a, b), alignment)
         return
     from paradoxlib.comparison import comparisons  # here: it imports matplotlib
 
@@ -58,12 +57,10 @@ def print_notes(files: Mapping[str, weights.Weights]) -> None:
 
 
 def print_kernels(
-    files: Mapping[str, weights.Weights],
-    first: models.State,
-    second: models.State,
-    alignment: str,
+    files: Mapping[str, weights.Weights], pair: tuple[str, str], alignment: str
 ) -> None:
     """Print how alike the kernels are, layer by layer, and how many of each file are dead."""
+    first, second = (files[path].state for path in pair)
     layers = kernels.layer_similarity(first, second, alignment)
     shapes = {name: first[f"{name}.weight"].shape for name in layers}
     chance = kernels.chance_of_shapes(shapes, alignment)

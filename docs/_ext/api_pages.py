@@ -6,7 +6,10 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-ROOMS = ["paper", "images", "networks", "behaviour", "similarity", "studies", "results"]
+ROOMS = [  # each may build on those before it, plotting on none
+    *("paper", "images", "networks", "behaviour", "similarity", "measures", "plotting"),
+    *("comparison", "studies", "results", "explorer", "verify", "reproduce"),
+]
 
 
 def first_paragraph(path: Path) -> str:

@@ -1,36 +1,29 @@
-"""The explorer of a study as a page of its own, where the command `paradox explore` exists."""
+"""The explorer of a study as a page of its own."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from paradoxlib.__main__ import app as commands
+from paradoxlib import explorer
+from paradoxlib.studies import sessions
 
 STUDY = "cifar10-20"
 PAGE = "explorer.html"
 LINK = '<p class="explorer-link"><a href="{up}explorer.html">Open the explorer</a></p>'
 
 
-def is_there() -> bool:
-    """Say whether the command exists."""
-    return any(command.name == "explore" for command in commands.registered_commands)
-
-
 def add_link(app: Sphinx, docname: str, source: list[str]) -> None:
     """Link the explorer before the first section of its own page and of the front page."""
-    if docname in {app.config.root_doc, "docs/explorer"} and is_there():
+    if docname in {app.config.root_doc, "docs/explorer"}:
         before, heading, after = source[0].partition("\n## ")
         link = LINK.format(up="../" * docname.count("/"))
         source[0] = f"{before}\n{link}\n{heading}{after}"
 
 
 def write_page(app: Sphinx, error: Exception | None) -> None:
-    """Let the command write the page into the site."""
-    if not error and app.builder.format == "html" and is_there():
-        command = [sys.executable, "-m", "paradoxlib", "explore", STUDY, "-o"]
-        subprocess.run([*command, Path(app.outdir) / PAGE], check=True, stdout=subprocess.DEVNULL)
+    """Write the page into the site."""
+    if not error and app.builder.format == "html":
+        explorer.write_page(sessions.start(STUDY), Path(app.outdir) / PAGE)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -175,8 +175,17 @@ def error_consistency(a: torch.Tensor, b: torch.Tensor, labels: torch.Tensor) ->
     right_a, right_b = a == labels, b == labels
     same = (right_a == right_b).double().mean(1)
     p, q = right_a.double().mean(1), right_b.double().mean(1)
+    return kappa(same, p, q).nanmean().item()
+
+
+def kappa(same: torch.Tensor, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    """Return Cohen's kappa of two networks that are right as often as `p` and `q`.
+
+    `same` is how often both are right or both wrong; shares of one shape. nan where both are always
+    right, or always wrong.
+    """
     expected = p * q + (1 - p) * (1 - q)
-    return ((same - expected) / (1 - expected)).nanmean().item()
+    return (same - expected) / (1 - expected)
 
 
 def class_shares(predicted: torch.Tensor, classes: int) -> torch.Tensor:

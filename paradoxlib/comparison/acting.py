@@ -101,12 +101,10 @@ def right_numbers(
         if clean is not None:
             rows[f"clean accuracy of {name}"] = as_number(both[:, i, clean])
     rows["compatibility"] = as_number(row_correlations(means[:, 0], means[:, 1]), 0.0)
-    p, q = samples["a"], samples["b"]
-    expected = p * q + (1 - p) * (1 - q)
-    kappa = (samples["same"] - expected) / (1 - expected)  # see scores.error_consistency
-    rows["error consistency"] = as_number(kappa.nanmean(1), 0.0)
+    kappas = scores.kappa(samples["same"], samples["a"], samples["b"])
+    rows["error consistency"] = as_number(kappas.nanmean(1), 0.0)
     if clean is not None:
-        rows["error consistency, clean"] = as_number(kappa[:, clean], 0.0)
+        rows["error consistency, clean"] = as_number(kappas[:, clean], 0.0)
     return rows
 
 

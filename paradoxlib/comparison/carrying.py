@@ -3,7 +3,6 @@
 Parts are exchanged, and running statistics are re-estimated while everything learned stays.
 """
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -29,13 +28,6 @@ def differing_parts(a: models.State, b: models.State) -> list[str]:
     return [part for part in surgery.NETWORK_PARTS if part in different]
 
 
-def with_state(network: torch.nn.Module, state: models.State) -> torch.nn.Module:
-    """Return a copy of a network with another state."""
-    other = copy.deepcopy(network)
-    models.load_state(other, state)
-    return other
-
-
 def predict_with_states(
     network: torch.nn.Module,
     states: Mapping[str, models.State],
@@ -52,7 +44,10 @@ def predict_with_states(
     at_once, names = max(1, int(COPIES_BYTES / max(size, 1))), list(states)
     found: dict[str, torch.Tensor] = {}
     for start in range(0, len(names), at_once):
-        some = {name: with_state(network, states[name]) for name in names[start : start + at_once]}
+        some = {
+            name: models.with_state(network, states[name])
+            for name in names[start : start + at_once]
+        }
         found |= predictions.predict_conditions(
             some, images, conditions, device=device, text=f"{text} ({len(names)})"
         )

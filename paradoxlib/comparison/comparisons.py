@@ -144,7 +144,7 @@ def compare(
         for view, each, kernel in zip(views, (one, other), (own, renamed), strict=True):
             view.state = each.state | (kernel or {})
             if predicted:
-                view.predict = seeing.Chosen(predicted[each.name], conditions)
+                view.predict = seeing.predictions_of(predicted[each.name], conditions)
         result.tables["measures"] = seeing.compare_by_measures(views[0], views[1], own)
         bar.update()
         if images is not None:

@@ -1,8 +1,7 @@
 """What can be said of two networks by what their layers put out, and by the bench's measures."""
 
-import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +11,13 @@ import torch
 from paradoxlib import seeds
 from paradoxlib.images import datasets, distortions
 from paradoxlib.measures import catalogue
-from paradoxlib.measures.views import FEW, Stimuli, View
+from paradoxlib.measures.views import FEW, Stimuli, View, chosen_conditions
 from paradoxlib.networks import activations, models
 from paradoxlib.similarity import cka, unit_samples, units
 
 BYTES = 256e6  # of the outputs of one network's layers at once
 UNDEFINED = "not defined for these networks"
 WIDE = 1024  # units: layers of more are not matched
-NOISE_SHOWN = ("gaussian_noise", 0.05)  # the condition beside clean images
 Places = Mapping[str, str]  # {place: the layer that passes on what it puts out}
 
 
@@ -51,16 +49,6 @@ def images_at_once(network: torch.nn.Module, images: torch.Tensor) -> int:
     return int(min(max(BYTES / sum(out.numel() * out.element_size() for out in outputs), 8), 250))
 
 
-def on_other_images(network: torch.nn.Module) -> torch.nn.Module:
-    """Return a copy that sees the images of each batch in another order, layers' names as before.
-
-    What it has in common with another network is chance.
-    """
-    other = copy.deepcopy(network)
-    other.register_forward_pre_hook(lambda _, args: (args[0].roll(max(1, len(args[0]) // 2), 0),))
-    return other
-
-
 @torch.inference_mode()
 def compare_layers(a: torch.nn.Module, b: torch.nn.Module, images: torch.Tensor) -> LayersInCommon:
     """Return the CKA of all layers, and how well the units of corresponding layers match.
@@ -84,7 +72,7 @@ def compare_layers(a: torch.nn.Module, b: torch.nn.Module, images: torch.Tensor)
     """
     size = min(images_at_once(network, images) for network in (a, b))
     where_a, where_b = places_of(a, images), places_of(b, images)
-    networks = {"a": a, "b": b, "other": on_other_images(b)}
+    networks = {"a": a, "b": b, "other": activations.on_other_images(b)}
     layers = list(dict.fromkeys([*where_a.values(), *where_b.values()]))
     pairs = [("a", "b"), ("a", "other")]
     found = cka.cka_matrices(networks, images, pairs, layers, size)
@@ -208,24 +196,17 @@ def of_state(state: models.State, shown: Stimuli, network: torch.nn.Module | Non
     return view
 
 
-class Chosen:
-    """Predictions as measures ask for them: of ``clean`` images, or of all that are distorted."""
-
-    def __init__(
-        self, predicted: torch.Tensor, conditions: Sequence[distortions.Condition]
-    ) -> None:
-        same = torch.tensor([distortions.is_identity(*one) for one in conditions])
-        self.predicted = {"clean": predicted[same][:1], "distorted": predicted[~same]}
-
-    def __call__(self, which: str) -> torch.Tensor:
-        """Return predictions (condition, image)."""
-        return self.predicted[which]
+def predictions_of(
+    predicted: torch.Tensor, conditions: Sequence[distortions.Condition]
+) -> Callable[[str], torch.Tensor]:
+    """Return what a view asks for its predictions, of a network's under all conditions."""
+    return lambda which: predicted[chosen_conditions(conditions, which)]
 
 
 def shown_to_both(
     images: datasets.Images, labels: torch.Tensor | None, architecture: str | None
 ) -> Stimuli:
     """Return what measures show networks: the first images, clean and noisy; labels of all."""
-    few, (name, level) = images.first(FEW).pixels.float() / 255, NOISE_SHOWN
-    noisy = distortions.distort(few, name, level, seeds.generator(1, name, level))
+    few = images.first(FEW).pixels.float() / 255
+    noisy = distortions.show_noisy(few, seed=1)
     return Stimuli({"clean": few, "noisy": noisy}, labels, architecture)

@@ -116,8 +116,7 @@ def chance_of(session: Session, examples: datasets.Images | None) -> dict[str, f
 
 def chance_of_layers(study: Study) -> dict[str, float]:
     """Return {layer: similarity of random kernels} of the study's architecture."""
-    layers = models.conv_layers(models.empty(study.model.architecture))
-    return kernels.chance_of_shapes({name: layer.weight.shape for name, layer in layers.items()})
+    return kernels.chance_of_shapes(models.kernel_shapes(study.model.architecture))
 
 
 def distorted(study: Study, images: datasets.Images) -> np.ndarray:

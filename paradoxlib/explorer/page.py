@@ -15,6 +15,14 @@ from paradoxlib.studies.sessions import Session
 HERE = Path(__file__).parent
 SHEET, SKELETON = HERE / "explorer.css", HERE / "skeleton.html"
 MODULES = HERE / "pairs.js", HERE / "explorer.js"  # each may import from those before it
+SHOWN = {  # of a pair, that the scatter shows
+    "compatibility": "compatibility",
+    "similarity": "similarity",
+    "difference": "difference",
+    "agreement": "agreement",
+    "compatibility_conditions": "compatibility, all conditions",
+    "distance": "1 − similarity (log)",
+}
 FRAME_HEIGHT = 900  # pixels, of the page in a notebook
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -52,11 +60,13 @@ def as_module() -> str:
 def skeleton_of(payload: dict) -> str:
     """Return the page's parts, with the numbers of a study in them."""
     n = len(payload["networks"])
+    options = (f'<option value="{key}">{text}</option>' for key, text in SHOWN.items())
     return Template(SKELETON.read_text()).substitute(
         title=html.escape(payload["title"]),
         networks=n,
         pairs=f"{n * (n - 1) // 2:,}",
         images=f"{payload['images']:,}",
+        measures="\n      ".join(options),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from paradoxlib import seeds
 from paradoxlib.images import noise
 
 DISTORTED_AT_ONCE = 50  # images, on a CPU: as many as its caches hold
@@ -170,6 +171,7 @@ DISTORTIONS = {
     ),
 }
 GRID = {name: distortion.levels for name, distortion in DISTORTIONS.items()}  # the paper's eight
+NOISY = ("gaussian_noise", 0.05)  # the condition that is shown beside clean images
 # Your own go here: DISTORTIONS["fog"] = Distortion(...); a study's grid names them to use them.
 
 
@@ -235,6 +237,12 @@ def distort(
         return images.clone()
     single = torch.full((), level, dtype=images.dtype, device=images.device)
     return apply_levels(images, name, single, generator)
+
+
+def show_noisy(images: Tensor, seed: int) -> Tensor:
+    """Return images (n, 3, h, w), float 0..1, under the condition `NOISY`, by a seed's noise."""
+    name, level = NOISY
+    return distort(images, name, level, seeds.generator(seed, name, level))
 
 
 def apply_levels(

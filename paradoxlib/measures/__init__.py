@@ -1,0 +1,1 @@
+"""How alike two networks are by any measure: of weights, features, outputs, paths between them."""

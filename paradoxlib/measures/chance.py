@@ -32,7 +32,7 @@ def of_other_images(pair: Pair) -> Chance:
 
     def level(views: Mapping[str, View]) -> float:
         first, *others = views.values()
-        elsewhere = View(activations.OtherImages(first.network), first.stimuli)
+        elsewhere = View(activations.on_other_images(first.network), first.stimuli)
         return float(np.mean([pair(elsewhere, other) for other in others])) if others else np.nan
 
     return level

@@ -97,16 +97,13 @@ def output_likeness(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def halfway(a: torch.nn.Module, state: models.State) -> torch.nn.Module:
     """Return the network between one and a state: weights and statistics averaged by index."""
-    middle, own = copy.deepcopy(a), a.state_dict()
-    models.load_state(middle, {name: (own[name] + state[name]) / 2 for name in own})
-    return middle
+    own = a.state_dict()
+    return models.with_state(a, {name: (own[name] + state[name]) / 2 for name in own})
 
 
 def refreshed(network: torch.nn.Module, images: torch.Tensor) -> torch.nn.Module:
     """Return a copy of a network with running statistics gathered anew on images."""
-    fresh = copy.deepcopy(network)
-    models.load_state(fresh, surgery.reestimate(network, images.split(BATCH)))
-    return fresh
+    return models.with_state(network, surgery.reestimate(network, images.split(BATCH)))
 
 
 def share_right(network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:

@@ -4,7 +4,7 @@ Each is a number that is higher the more alike the networks are; `catalogue` say
 see, its range and its source.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,12 @@ from paradoxlib.networks import models
 from paradoxlib.similarity import kernels, permutations
 
 
-def paired_layers(a: models.State, b: models.State) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield two states' kernels layer by layer, each layer as one float64 vector."""
-    for name in models.convolutions(a):
-        yield a[f"{name}.weight"].double().flatten(), b[f"{name}.weight"].double().flatten()
+def over_layers(
+    function: Callable[[torch.Tensor, torch.Tensor], float], a: models.State, b: models.State
+) -> float:
+    """Return the mean over layers of a function of both networks' kernels (kernels, weights)."""
+    own, other = kernels.kernels_of(a), kernels.kernels_of(b)
+    return float(np.mean([function(own[name].double(), other[name].double()) for name in own]))
 
 
 def cosine(a: models.State, b: models.State) -> float:
@@ -26,19 +28,17 @@ def cosine(a: models.State, b: models.State) -> float:
 
     Kernels are compared index to index, each layer's as one vector.
     """
-    cosines = [torch.cosine_similarity(x, y, dim=0).item() for x, y in paired_layers(a, b)]
-    return float(np.mean(cosines))
+    return over_layers(
+        lambda x, y: torch.cosine_similarity(x.flatten(), y.flatten(), dim=0).item(), a, b
+    )
 
 
 def closeness(a: models.State, b: models.State) -> float:
-    """Return minus the mean over layers of `|a - b| / sqrt(|a| |b|)`, kernel by kernel.
+    """Return minus the mean over layers of `|a - b| / sqrt(|a| |b|)`, kernels index to index.
 
     0 for the same weights, -1.41 on average for strangers.
     """
-    distances = []
-    for x, y in paired_layers(a, b):
-        distances.append(((x - y).norm() / (x.norm() * y.norm()).sqrt()).item())
-    return -float(np.mean(distances))
+    return -over_layers(lambda x, y: ((x - y).norm() / (x.norm() * y.norm()).sqrt()).item(), a, b)
 
 
 def statistics_closeness(a: models.State, b: models.State) -> float:
@@ -82,14 +82,6 @@ def matched_weights(state_a: models.State, state_b: models.State, architecture: 
     orders = permutations.match_weights(state_a, state_b, architecture)
     matched = permutations.permute(state_b, orders, architecture)
     return kernels.similarity(state_a, matched, "none")
-
-
-def over_layers(
-    function: Callable[[torch.Tensor, torch.Tensor], float], a: models.State, b: models.State
-) -> float:
-    """Return the mean over layers of a function of both networks' kernels (kernels, weights)."""
-    own, other = kernels.kernels_of(a), kernels.kernels_of(b)
-    return float(np.mean([function(own[name].double(), other[name].double()) for name in own]))
 
 
 def rotated_kernels(a: models.State, b: models.State) -> float:

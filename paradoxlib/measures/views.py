@@ -3,7 +3,7 @@
 And the measures of two views: of networks, their outputs and the paths between them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from paradoxlib.behaviour import scores
+from paradoxlib.images import distortions
 from paradoxlib.measures import of_networks, of_weights
 from paradoxlib.networks import models
 from paradoxlib.similarity import permutations
@@ -109,6 +110,17 @@ class View:
             known = ", ".join(models.ARCHITECTURES)
             raise ValueError(f"this measure aligns units, for which it needs one of {known}")
         return self.stimuli.architecture
+
+
+def chosen_conditions(conditions: Sequence[distortions.Condition], which: str) -> list[int]:
+    """Return the places of the first condition that leaves images ``clean``, or of all others.
+
+    The others are those by which images are ``distorted``.
+    """
+    clean = [i for i, one in enumerate(conditions) if distortions.is_identity(*one)]
+    if which == "clean":
+        return clean[:1]
+    return [i for i in range(len(conditions)) if i not in clean]
 
 
 def pairwise(

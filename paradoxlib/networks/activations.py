@@ -5,6 +5,7 @@ called, whether a module or a function does it. So this works for anybody's netw
 among them, transformers too.
 """
 
+import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -179,16 +180,12 @@ def relu_places(network: torch.nn.Module, images: torch.Tensor) -> dict[str, str
     return found
 
 
-class OtherImages(torch.nn.Module):
-    """A network that sees each batch in another order.
+def on_other_images(network: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy that sees the images of each batch in another order, layers' names as before.
 
-    What its outputs have in common with another network's is chance.
+    They are rotated by half a batch. What its outputs have in common with another network's is
+    chance.
     """
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the network's outputs for the images rotated by half a batch."""
-        return self.network(images.roll(max(1, len(images) // 2), 0))
+    other = copy.deepcopy(network)
+    other.register_forward_pre_hook(lambda _, args: (args[0].roll(max(1, len(args[0]) // 2), 0),))
+    return other

@@ -107,6 +107,11 @@ def conv_layers(model: nn.Module) -> dict[str, nn.Conv2d]:
     return {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
 
 
+def kernel_shapes(architecture: str) -> dict[str, torch.Size]:
+    """Return {convolution: shape of its weights} of one of `ARCHITECTURES`."""
+    return {name: layer.weight.shape for name, layer in conv_layers(empty(architecture)).items()}
+
+
 def convolutions(state: State) -> list[str]:
     """Return the names of a state dict's convolutions, in its order.
 
@@ -144,6 +149,13 @@ def load_state(model: nn.Module, state: State) -> None:
     with torch.no_grad():
         for name, value in own.items():
             value.copy_(state[name])
+
+
+def with_state(model: nn.Module, state: State) -> nn.Module:
+    """Return a copy of a network with another state."""
+    other = copy.deepcopy(model)
+    load_state(other, state)
+    return other
 
 
 @torch.no_grad()

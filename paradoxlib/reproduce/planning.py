@@ -120,14 +120,13 @@ def sample_training(session: Session, seconds: float) -> float:
     """Return the images a second that one network of a study trains on."""
     study, device = session.study, session.device
     settings = max(study.networks.values(), key=lambda network: network.epochs)
-    precision = study.model.precision or devices.own_precision(device)
     with devices.one_thread(device):
         model = fresh_network(study).to(device).train()
 
         def augment(pixels: torch.Tensor, source: torch.Generator) -> torch.Tensor:
             return augmentation.augment(pixels, study.data, settings, source)
 
-        step = steps.Step(model, augment, settings.weight_decay, precision == "bfloat16")
+        step = steps.Step(model, augment, settings.weight_decay, session.precision == "bfloat16")
         shape = (settings.batch_size, 3, study.data.image_size, study.data.image_size)
         pixels = torch.zeros(shape, dtype=torch.uint8, device=device)
         labels = torch.zeros(len(pixels), dtype=torch.int64, device=device)

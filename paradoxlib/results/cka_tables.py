@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 
 from paradoxlib import keep
+from paradoxlib.images import distortions
 from paradoxlib.measures import grounding, of_networks
 from paradoxlib.measures.catalogue import MEASURES
 from paradoxlib.networks import activations, models, resnets
@@ -25,7 +26,7 @@ FOUNDERS, BLOCKS, PROBED = 4, 9, 400  # networks, layers and images at most that
 def layers_key(study: Study) -> str:
     """Return the key of the CKA of the example pairs."""
     examples = comparing.example_pairs(study)
-    return keep.key(study.table_key("cka_layers"), comparing.IMAGES, comparing.NOISY, examples)
+    return keep.key(study.table_key("cka_layers"), comparing.IMAGES, distortions.NOISY, examples)
 
 
 @tensors("cka_layers", "weights, images", layers_key)
@@ -48,7 +49,7 @@ def cka_of_examples(session: Session) -> Kept:
 def cka_layers(session: Session) -> dict[tuple[str, str], pd.DataFrame]:
     """Return {(relation, condition): CKA (layers of one, layers of the other)}.
 
-    `condition` is ``clean`` or a distortion with its level (see `comparing.NOISY`); the layers
+    `condition` is ``clean`` or a distortion with its level (see `distortions.NOISY`); the layers
     that follow a batch norm or an addition are ReLUs.
     """
     kept, about = cka_of_examples(session)
@@ -124,7 +125,7 @@ def depth_components(session: Session) -> pd.DataFrame:
     "cka_pairs",
     "a, b, relation, layer, condition, cka",
     needs="weights, images",
-    depends=lambda study: (comparing.IMAGES, comparing.COMPARED, comparing.NOISY),
+    depends=lambda study: (comparing.IMAGES, comparing.COMPARED, distortions.NOISY),
 )
 def cka_pairs(session: Session) -> pd.DataFrame:
     """CKA of the same layer (each ReLU) in all pairs of networks, beside chance."""
@@ -134,7 +135,7 @@ def cka_pairs(session: Session) -> pd.DataFrame:
     where = activations.relu_places(first, images)
     related = comparing.related_pairs(session.study, networks)
     pairs = [(pair.a, pair.b) for pair in related]
-    everyone = networks | {"chance": activations.OtherImages(first)}
+    everyone = networks | {"chance": activations.on_other_images(first)}
     rows = []
     for condition, pixels in comparing.clean_and_noisy(session.study, images).items():
         found = cka.cka_matrices(everyone, pixels, pairs, list(where.values()))

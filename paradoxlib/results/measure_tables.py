@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from paradoxlib import devices
 from paradoxlib.behaviour import correspondence, paradox
-from paradoxlib.images import distortions
 from paradoxlib.measures import of_networks, views
 from paradoxlib.measures.catalogue import MEASURES
 from paradoxlib.results.behaviour_tables import compatibilities
@@ -65,22 +64,14 @@ def shown_to(session: Session) -> views.Stimuli:
     return views.Stimuli(images, labels, session.study.model.architecture, count)
 
 
-def chosen_conditions(study: Study, images: str) -> list[int]:
-    """Return the places of the first condition that leaves images clean, or of all that distort."""
-    clean = [i for i, one in enumerate(study.conditions) if distortions.is_identity(*one)]
-    if images == "clean":
-        return clean[:1]
-    return [i for i in range(len(study.conditions)) if i not in clean]
-
-
-def all_views(session: Session) -> dict[str, views.View]:
+def all_views(session: Session, shown: views.Stimuli) -> dict[str, views.View]:
     """Return views of the networks that are compared, with the predictions of all test images."""
-    shown, known = shown_to(session), predicting.predict_study(session)
+    known = predicting.predict_study(session)
     shown_all = replace(shown, labels=session.images("test").labels)
 
     def view(name: str, network: torch.nn.Module) -> views.View:
         def predict(which: str) -> torch.Tensor:
-            return known[name][chosen_conditions(session.study, which)]
+            return known[name][views.chosen_conditions(session.study.conditions, which)]
 
         return views.View(network, shown_all, predict)
 
@@ -92,7 +83,7 @@ def lone_view(session: Session, shown: views.Stimuli, network: torch.nn.Module) 
     images = session.images("test").first(comparing.IMAGES)
 
     def predict(which: str) -> torch.Tensor:
-        chosen = chosen_conditions(session.study, which)
+        chosen = views.chosen_conditions(session.study.conditions, which)
         conditions = [session.study.conditions[i] for i in chosen]
         one = {"one": network}
         return predicting.predict_models(session, one, images, "one network", conditions)["one"]
@@ -158,7 +149,7 @@ def bench_settings(study: Study) -> tuple:
 )
 def measure_values(session: Session) -> pd.DataFrame:
     """All measures of all pairs of the networks that are compared, beside their compatibility."""
-    seen = all_views(session)
+    seen = all_views(session, shown_to(session))
     matrices = {"compatibility": compatibilities(session)["distortions"]}
     bar = tqdm(MEASURES, desc=f"measures of {len(seen)} networks", unit="measure")
     for name in bar:
@@ -182,7 +173,8 @@ def measure_costs(session: Session) -> pd.DataFrame:
     From networks and images in memory, without the faster ways to all pairs; the shorter of two
     runs where the first took less than a second.
     """
-    seen, shown = all_views(session), shown_to(session)
+    shown = shown_to(session)
+    seen = all_views(session, shown)
     *_, (a, b) = comparing.example_pairs(session.study).values()
     rows = []
     for name, measure in MEASURES.items():

@@ -53,7 +53,7 @@ def unit_matches(session: Session) -> pd.DataFrame:
     images = comparing.pictures(session)
     first = next(iter(networks.values()))
     where = activations.relu_places(first, images)
-    everyone = networks | {"chance": activations.OtherImages(first)}
+    everyone = networks | {"chance": activations.on_other_images(first)}
     states = trained.load_states(session.study, networks)
     own = {name: kernels.kernels_of(state) for name, state in states.items()}
     pairs, rows = comparing.related_pairs(session.study, networks), []

@@ -267,8 +267,7 @@ def chance_level(
     The mean over layers of `chance_of_shapes`. One draw differs from another by some .002
     (ResNet20).
     """
-    layers = models.conv_layers(models.empty(architecture))
-    shapes = {name: layer.weight.shape for name, layer in layers.items()}
+    shapes = models.kernel_shapes(architecture)
     return float(np.mean(list(chance_of_shapes(shapes, alignment, pairs, seed).values())))
 
 

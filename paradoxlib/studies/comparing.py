@@ -17,7 +17,6 @@ from paradoxlib.studies.study import Study
 COMPARED = 20  # networks at most
 IMAGES = 1000  # test images at most
 STATISTICS_IMAGES = 10_000  # training images that running statistics are re-estimated on
-NOISY = ("gaussian_noise", 0.05)  # the condition beside clean images
 
 
 class Related(NamedTuple):
@@ -60,10 +59,10 @@ def pictures(session: Session, count: int = IMAGES) -> torch.Tensor:
 
 
 def clean_and_noisy(study: Study, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return {condition: images}: as they are, and under the condition `NOISY`."""
-    name, level = NOISY
-    noise = seeds.generator(study.evaluation.seed, name, level)
-    return {"clean": images, f"{name} {level:g}": distortions.distort(images, name, level, noise)}
+    """Return {condition: images}: as they are, and under the condition `distortions.NOISY`."""
+    name, level = distortions.NOISY
+    noisy = distortions.show_noisy(images, study.evaluation.seed)
+    return {"clean": images, f"{name} {level:g}": noisy}
 
 
 def example_pairs(study: Study) -> dict[str, tuple[str, str]]:

@@ -19,7 +19,7 @@ from uuid import uuid4
 import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
-from paradoxlib import paths
+from paradoxlib import devices, paths
 from paradoxlib.images import data, datasets
 from paradoxlib.networks import activations, models
 from paradoxlib.studies.study import Study, load
@@ -50,6 +50,11 @@ class Session:
     def beside(self, name_or_path: str | Path) -> "Session":
         """Return a session of another study in the same place; it shows committed results."""
         return replace(self, study=load(name_or_path), recompute=False)
+
+    @property
+    def precision(self) -> str:
+        """The precision of training: the study's, or else the device's own."""
+        return self.study.model.precision or devices.own_precision(self.device)
 
     @property
     def networks_at_once(self) -> int:

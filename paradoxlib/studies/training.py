@@ -74,7 +74,7 @@ class Training:
     def __init__(self, session: Session, name: str) -> None:
         self.study, self.name, self.device = session.study, name, session.device
         self.settings, self.key = self.study.network(name), self.study.network_key(name)
-        self.precision = self.study.model.precision or devices.own_precision(self.device)
+        self.precision = session.precision
         self.images = session.images("train")
         self.model = self.start()
         self.images = self.images.to(self.device)

@@ -1,0 +1,1 @@
+"""Do results come out again: files, weights, accuracies, claims; the report."""

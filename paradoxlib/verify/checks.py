@@ -15,11 +15,11 @@ from paradoxlib import keep, paths
 from paradoxlib.behaviour import scores
 from paradoxlib.images import data, datasets, distortions
 from paradoxlib.networks import surgery
-from paradoxlib.results.behaviour_tables import transplant_settings
 from paradoxlib.similarity import kernels
 from paradoxlib.studies import predicting, trained
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
+from paradoxlib.verify import expected
 from paradoxlib.verify.publishing import list_files
 
 SAME_IMAGES, OTHER_IMAGES = 0.002, 0.05  # tolerated differences of an accuracy
@@ -100,10 +100,9 @@ def check_files(study: Study) -> Check:
     return Check("files", len(known), len(changed), 0, not changed, note)
 
 
-def committed(study: Study, name: str, *what: object) -> pd.DataFrame:
+def committed(study: Study, name: str) -> pd.DataFrame:
     """Return a table of figures/<study>/ that was made by the study's settings."""
-    path = paths.published_file(study.name, f"{name}.csv")
-    table = keep.read_table(path, study.table_key(name, *what))
+    table = expected.read(study, name)
     if table is None:
         missing = f"figures/{study.name}/{name}.csv is not there or was made by other settings"
         raise ValueError(f"{missing}: nothing to compare with")
@@ -169,7 +168,7 @@ def check_transplants(
 ) -> Check:
     """Compare the visual intelligence after some transplants."""
     study = session.study
-    table = committed(study, "transplants", *transplant_settings(study))
+    table = committed(study, "transplants")
     known = table.set_index("transplant")["visual_intelligence"]
     images = images.first(study.transplant_images)
     ours, theirs = trained.load_states(study, list(known.index[:2])).values()

@@ -22,7 +22,6 @@ SAME_WEIGHTS = (
 )
 COVERED = 0.99  # of the range in which one more training falls
 VARIES = "varies with the seed"
-CLEAN = "distortion == 'contrast' and level == 1"
 COLUMNS = ["quantity", "expected", "sd", "lowest", "highest", "trainings", "verdict"]
 
 
