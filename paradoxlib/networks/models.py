@@ -20,7 +20,7 @@ class Architecture:
     Attributes
     ----------
     network : type of ResNet
-        Its class: ``network(depths, num_classes, small_images)`` makes one.
+        Its class: ``network(depths, num_classes, small_images, norm)`` makes one.
     depths : tuple of int
         The number of blocks of each stage.
     initialiser : str
@@ -51,6 +51,7 @@ def build(
     small_images: bool = False,
     initialiser: str | None = None,
     generator: torch.Generator | None = None,
+    norm: str = "batch",
 ) -> resnets.ResNet:
     """Return a freshly initialised network.
 
@@ -69,6 +70,9 @@ def build(
         he_normal for resnet20 and glorot_uniform for the others.
     generator : torch.Generator, optional
         Source of the random weights.
+    norm : str
+        One of `resnets.NORMS`: ``batch``, ``group``, or ``none``, a scale and a shift without a
+        norm, where each block starts as the identity.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def build(
     Raises
     ------
     ValueError
-        For an unknown architecture or initialiser, or fewer than 2 classes.
+        For an unknown architecture, initialiser or norm, or fewer than 2 classes.
     """
     if name not in ARCHITECTURES:
         raise ValueError(f"unknown architecture {name!r}: choose one of {', '.join(ARCHITECTURES)}")
@@ -88,15 +92,23 @@ def build(
     if initialiser not in initialisers.INITIALISERS:
         known = ", ".join(initialisers.INITIALISERS)
         raise ValueError(f"unknown initialiser {initialiser!r}: choose one of {known}")
-    model = empty(name, num_classes, small_images)
+    if norm not in resnets.NORMS:
+        raise ValueError(f"unknown norm {norm!r}: choose one of {', '.join(resnets.NORMS)}")
+    model = empty(name, num_classes, small_images, norm)
     initialisers.initialise(model, initialiser, generator)
+    if norm == "none":
+        for block in model.blocks:
+            last = resnets.batch_norm_name(f"{block.name}_{model.branches[-1]}")
+            nn.init.zeros_(getattr(model, last).weight)
     return model.to(memory_format=torch.channels_last)
 
 
-def empty(name: str, num_classes: int = 10, small_images: bool = False) -> resnets.ResNet:
+def empty(
+    name: str, num_classes: int = 10, small_images: bool = False, norm: str = "batch"
+) -> resnets.ResNet:
     """Return a network with PyTorch's own first weights, for its layers' names and shapes."""
     architecture = ARCHITECTURES[name]
-    return architecture.network(architecture.depths, num_classes, small_images)
+    return architecture.network(architecture.depths, num_classes, small_images, norm)
 
 
 def conv_layers(model: nn.Module) -> dict[str, nn.Conv2d]:
@@ -170,8 +182,9 @@ def folded(model: nn.Module) -> nn.Module:
         model.folded = True
     for name, layer in conv_layers(model).items():
         norm = getattr(model, resnets.batch_norm_name(name), None)
-        if norm is None or layer.bias is None:
+        if not isinstance(norm, resnets.BatchNorm2d) or layer.bias is None:
             continue
+        assert norm.running_mean is not None and norm.running_var is not None
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         layer.weight.mul_(scale.view(-1, 1, 1, 1))
         layer.bias.sub_(norm.running_mean).mul_(scale).add_(norm.bias)

@@ -8,7 +8,7 @@ names of a state dict are those of the paper's Figure 5: ``conv1``, ``res2a_bran
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -26,7 +26,7 @@ class Block(NamedTuple):
 
 
 def batch_norm_name(layer: str) -> str:
-    """Return the name of a convolution's batch norm: ``bn3c_branch2c`` of ``res3c_branch2c``."""
+    """Return the name of a convolution's norm: ``bn3c_branch2c`` of ``res3c_branch2c``."""
     return "bn" + layer.removeprefix("res") if layer.startswith("res") else f"bn_{layer}"
 
 
@@ -42,6 +42,59 @@ class BatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked = None
 
 
+class GroupNorm(nn.Module):
+    """Group norm (Wu and He 2018): each image's channels are normalised in 8 groups.
+
+    It remembers no statistics. The maps are laid out channel by channel meanwhile: PyTorch's own
+    layer on channels-last maps makes a training on a CPU 1.5 times as long.
+    """
+
+    groups = 8
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalise, scale and shift maps (n, channels, h, w)."""
+        with torch.autocast(x.device.type, enabled=False):
+            scale, shift = self.weight.to(x.dtype), self.bias.to(x.dtype)
+            y = F.group_norm(x.contiguous(), self.groups, scale, shift, 1e-3)
+        return y.contiguous(memory_format=torch.channels_last)
+
+
+class ScaleAndShift(nn.Module):
+    """No norm: a scale and a shift for each channel, both learned.
+
+    With a scale of 0 at the end of each block, which is then the identity, deep networks train
+    without norms (De and Smith 2020, SkipInit).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scale and shift maps (n, channels, h, w)."""
+        scale, shift = (value.to(x.dtype).view(1, -1, 1, 1) for value in (self.weight, self.bias))
+        return torch.addcmul(shift, x, scale)
+
+
+def batch_norm(channels: int) -> BatchNorm2d:
+    """Return a batch norm with Keras' settings: its momentum of .99 is PyTorch's .01."""
+    return BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
+# {what follows a convolution: how it is made for a number of channels}
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": batch_norm,
+    "group": GroupNorm,
+    "none": ScaleAndShift,
+}
+
+
 class ResNet(nn.Module, ABC):
     """What both kinds of network share: all but the first layer and the layers of a block.
 
@@ -53,6 +106,8 @@ class ResNet(nn.Module, ABC):
         The channels of the first layer and of the first stage's blocks; each stage doubles them.
     expansion : int
         The channels that a block puts out, as a multiple of its width.
+    norm : str
+        What follows the convolutions, one of `NORMS`.
     folded : bool
         Whether batch norms have been folded into the convolutions.
     blocks : list of Block
@@ -66,9 +121,15 @@ class ResNet(nn.Module, ABC):
     std: torch.Tensor
     folded = False
 
-    def __init__(self, depths: Sequence[int], num_classes: int, small_images: bool = False) -> None:
+    def __init__(
+        self,
+        depths: Sequence[int],
+        num_classes: int,
+        small_images: bool = False,
+        norm: str = "batch",
+    ) -> None:
         super().__init__()
-        self.small_images = small_images
+        self.small_images, self.norm = small_images, norm
         self.blocks: list[Block] = []
         # of the training images; not part of the state, which holds the counted values alone
         self.register_buffer("mean", torch.zeros(1, 3, 1, 1), persistent=False)
@@ -99,10 +160,10 @@ class ResNet(nn.Module, ABC):
     def add_conv(
         self, name: str, inputs: int, outputs: int, size: int, stride: int = 1, norm: bool = True
     ) -> None:
-        """Add a convolution and, with `norm`, the batch norm that follows it."""
+        """Add a convolution and, with `norm`, the network's norm after it."""
         self.add_module(name, nn.Conv2d(inputs, outputs, size, stride, bias=True))
-        if norm:  # Keras' momentum of .99 is PyTorch's .01
-            self.add_module(batch_norm_name(name), BatchNorm2d(outputs, eps=1e-3, momentum=0.01))
+        if norm:
+            self.add_module(batch_norm_name(name), NORMS[self.norm](outputs))
 
     def standardise(self, mean: Sequence[float], std: Sequence[float]) -> None:
         """Set the channel means and standard deviations that images are standardised by.
@@ -130,7 +191,7 @@ class ResNet(nn.Module, ABC):
         return layer(F.pad(x, pads))
 
     def conv_norm(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        """Convolve, and normalise where a batch norm follows."""
+        """Convolve, and normalise where a norm follows."""
         x = self.conv(name, x)
         norm = getattr(self, batch_norm_name(name), None)
         return x if norm is None else norm(x)

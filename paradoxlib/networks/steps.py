@@ -45,7 +45,8 @@ class Step:
         self.model, self.augment, self.half = model, augment, half
         self.device = next(model.parameters()).device
         kernels = [layer.weight for layer in models.conv_layers(model).values()]
-        others = [p for p in model.parameters() if all(p is not kernel for kernel in kernels)]
+        learned = [p for p in model.parameters() if p.requires_grad]
+        others = [p for p in learned if all(p is not kernel for kernel in kernels)]
         # Keras' loss has a gradient of 2 * decay * w
         decayed = {"params": kernels, "weight_decay": 2 * weight_decay}
         groups: list[dict] = [decayed, {"params": others}]

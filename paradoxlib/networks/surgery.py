@@ -184,6 +184,18 @@ def exchange(recipient: models.State, donor: models.State, parts: Collection[str
     return {entry: (donor if entry in taken else recipient)[entry].clone() for entry in recipient}
 
 
+def freeze(model: torch.nn.Module, frozen: str | None) -> None:
+    """Leave a network's batch norms as they are while the rest of it is trained.
+
+    ``statistics``: the running ones are used and stay as they are; ``norms``: scales and shifts
+    stay, too; None: nothing is frozen. To be called in training mode.
+    """
+    for layer in model.modules() if frozen else ():
+        if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
+            layer.eval()
+            layer.requires_grad_(frozen != "norms")
+
+
 @torch.no_grad()
 def reestimate(model: torch.nn.Module, batches: Iterable[torch.Tensor]) -> models.State:
     """Return a network's state with re-estimated running statistics and all else as it is.

@@ -229,7 +229,8 @@ def training_bytes(study: Study) -> float:
     moments.
     """
     with torch.device("meta"):  # shapes, without values
-        model = models.empty(study.model.architecture, 1000, study.model.small_images)
+        kind = study.model
+        model = models.empty(kind.architecture, 1000, kind.small_images, kind.norm)
         images = torch.zeros(1, 3, study.data.image_size, study.data.image_size)
     outputs = activations.record(model, images).values()
     batch = max(network.batch_size for network in study.networks.values())

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from paradoxlib.images import distortions
-from paradoxlib.networks import initialisers, models
+from paradoxlib.networks import initialisers, models, resnets
 
 
 def one_of(known: Iterable[str], what: str) -> Callable[[str], str]:
@@ -28,6 +28,7 @@ Count = Annotated[int, Field(ge=1, le=10**9)]
 Precision = Literal["float32", "bfloat16"]
 DistortionName = Annotated[str, AfterValidator(one_of(distortions.DISTORTIONS, "distortion"))]
 ArchitectureName = Annotated[str, AfterValidator(one_of(models.ARCHITECTURES, "architecture"))]
+NormName = Annotated[str, AfterValidator(one_of(resnets.NORMS, "norm"))]
 InitialiserName = Annotated[str, AfterValidator(one_of(initialisers.INITIALISERS, "initialiser"))]
 
 
@@ -59,12 +60,14 @@ class Data(Strict):
 class Model(Strict):
     """The architecture, one for all networks of a study, and the precision of their training.
 
-    ``float32``, or ``bfloat16`` in the forward and the backward pass (weights and steps remain
-    float32); where it is null, bfloat16 if the device computes in it.
+    ``norm`` is what follows its convolutions, one of `resnets.NORMS`. The precision is ``float32``,
+    or ``bfloat16`` in the forward and the backward pass (weights and steps remain float32); where
+    it is null, bfloat16 if the device computes in it.
     """
 
     architecture: ArchitectureName
     small_images: bool = False
+    norm: NormName = "batch"
     precision: Precision | None = None
 
 
@@ -75,7 +78,9 @@ class Network(Strict):
     ``step`` divides it by ten at each milestone (a share of the epochs), ``cosine`` takes it to 0,
     and ``continued`` goes on with the parent's steps past their end, with all milestones behind
     it. Each image goes through ``distortions_per_image`` of the ``distortions``, at fresh levels;
-    ``noise_amount`` is the largest amount of noise.
+    ``noise_amount`` is the largest amount of noise. A child may leave its parent's batch norms as
+    they are: their running statistics are ``frozen`` and used in training, too, or their scales
+    and shifts with them.
     """
 
     parent: str | None = None
@@ -91,6 +96,7 @@ class Network(Strict):
     distortions: tuple[DistortionName, ...] = ()
     distortions_per_image: int = Field(1, ge=1, le=8)
     noise_amount: float = Field(0.1, gt=0, le=1)
+    frozen: Literal["statistics", "norms"] | None = None
 
     @model_validator(mode="after")
     def steps_have_milestones(self) -> Self:
@@ -98,6 +104,8 @@ class Network(Strict):
             raise ValueError("schedule step needs milestones, and milestones need schedule step")
         if self.schedule == "continued" and (self.parent is None or not self.milestones):
             raise ValueError("schedule continued needs a parent with schedule step")
+        if self.frozen and self.parent is None:
+            raise ValueError(f"frozen is {self.frozen}: it needs a parent, whose norms it keeps")
         return self
 
     def rate_at(self, step: int, steps_per_epoch: int, epochs_before: int = 0) -> float:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from paradoxlib import devices, keep, paths, seeds
 from paradoxlib.images import augmentation, datasets
-from paradoxlib.networks import models, resnets, steps, weights
+from paradoxlib.networks import models, resnets, steps, surgery, weights
 from paradoxlib.studies import trained
 from paradoxlib.studies.sessions import Session, run_tasks
 
@@ -79,6 +79,7 @@ class Training:
         self.model = self.start()
         self.images = self.images.to(self.device)
         self.model.to(self.device).train()
+        surgery.freeze(self.model, self.settings.frozen)
         half, decay = self.precision == "bfloat16", self.settings.weight_decay
         self.take_step = steps.Step(self.model, self.augment, decay, half)
         self.optimiser, self.sums = self.take_step.optimiser, self.take_step.sums
@@ -99,7 +100,8 @@ class Training:
         source = seeds.generator(self.settings.seed, "weights")
         kind, classes = self.study.model, len(self.images.classes)
         initialiser = self.settings.initialiser
-        model = models.build(kind.architecture, classes, kind.small_images, initialiser, source)
+        shape = (kind.architecture, classes, kind.small_images)
+        model = models.build(*shape, initialiser, source, kind.norm)
         model.standardise(*datasets.channel_statistics(self.images))
         return model
 
@@ -171,11 +173,15 @@ class Training:
         epoch, offset = divmod(self.step, self.steps_per_epoch)
         path.write_text(str(epoch * len(self.images) + offset * self.settings.batch_size))
 
+    def trained_parameters(self) -> list[tuple[str, torch.nn.Parameter]]:
+        """Return the parameters, by name, that are not frozen."""
+        return [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+
     def save(self) -> None:
         """Write a checkpoint: weights, Adam's moments and where the training stands."""
         self.check_finite()
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self.trained_parameters():
             moments = self.optimiser.state[parameter]
             tensors |= {f"{moment}.{name}": moments[moment] for moment in MOMENTS}
         about = {"key": self.key, "step": self.step, "history": self.history}
@@ -190,7 +196,7 @@ class Training:
         tensors, about = keep.read_tensors(path)
         own = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
         models.load_state(self.model, own)
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self.trained_parameters():
             for moment in MOMENTS:
                 value = tensors[f"{moment}.{name}"]
                 layout = torch.channels_last if value.dim() == 4 else torch.contiguous_format

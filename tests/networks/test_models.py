@@ -179,3 +179,44 @@ def test_folding_batch_norms_leaves_the_function(name):
         before, after = model.double()(images.double()), folded.double()(images.double())
     assert torch.allclose(before, after, rtol=1e-4, atol=1e-4 * before.abs().max().item())
     assert any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
+
+
+@pytest.mark.parametrize("norm", resnets.NORMS)
+def test_norms_change_no_kernel_and_only_batch_norm_remembers(norm):
+    model = models.build("resnet20", generator=seeds.generator(1), norm=norm)
+    default = models.build("resnet20", generator=seeds.generator(1))
+    for name, value in model.state_dict().items():
+        if value.dim() == 4 or norm == "batch":
+            assert torch.equal(value, default.state_dict()[name])
+    assert any("running" in name for name in model.state_dict()) == (norm == "batch")
+    images = torch.rand(4, 3, 32, 32, generator=seeds.generator("images"))
+    with torch.inference_mode():
+        alone = model.train()(images[:1]) if norm != "batch" else model.eval()(images[:1])
+        together = model(images)
+        folded = models.folded(model)(images)
+    assert torch.allclose(together[:1], alone, atol=1e-5)  # no image sees another
+    assert torch.allclose(folded, model.eval()(images), atol=1e-4)
+
+
+def test_group_norm_equals_pytorch_s():
+    ours, theirs = resnets.GroupNorm(16), torch.nn.GroupNorm(8, 16, eps=1e-3)
+    with torch.no_grad():
+        for layer in (ours, theirs):
+            layer.weight.copy_(torch.linspace(0.5, 2, 16))
+            layer.bias.copy_(torch.linspace(-1, 1, 16))
+    images = torch.randn(3, 16, 5, 5, generator=seeds.generator(1))
+    assert torch.allclose(ours(images), theirs(images), atol=1e-6)
+
+
+def test_blocks_without_norms_start_as_the_identity():
+    model = models.build("resnet20", generator=seeds.generator(1), norm="none").eval()
+    images = torch.rand(2, 3, 32, 32, generator=seeds.generator("images"))
+    with torch.inference_mode():
+        before = model(images)
+        model.res2b_branch2a.weight.zero_()
+        assert torch.equal(model(images), before)
+
+
+def test_an_unknown_norm_is_named():
+    with pytest.raises(ValueError, match="unknown norm 'layer': choose one of batch, group, none"):
+        models.build("resnet20", norm="layer")

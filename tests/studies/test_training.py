@@ -228,3 +228,25 @@ def test_augmentation_distorts_after_flip_zoom_and_shift(tiny, monkeypatch):
     augmentation.augment(batch, tiny.study.data, tiny.study.networks["B"], seeds.generator(1))
     augmentation.augment(batch, tiny.study.data, tiny.study.networks["A"], seeds.generator(1))
     assert calls == ["move", "distort", "move"]
+
+
+@pytest.mark.parametrize("frozen", ["statistics", "norms"])
+def test_frozen_norms_stay_the_parent_s(home, frozen):
+    text = TINY.replace("parent: A,", f"parent: A, frozen: {frozen},")
+    session = sessions.start(tiny_file(home, text), workers=1)
+    training.train(session, "B", checkpoint_seconds=0)
+    a, b = (trained.load_network(session.study, name).state_dict() for name in "AB")
+    changed = {name for name in a if not torch.equal(a[name], b[name])}
+    norms = {name for name in changed if name.startswith("bn")}
+    assert not any("running" in name for name in norms)
+    assert bool(norms) == (frozen == "statistics")
+    assert "conv1.weight" in changed
+
+
+@pytest.mark.parametrize("norm", ["group", "none"])
+def test_networks_with_another_norm_train_and_are_read_again(home, norm):
+    text = TINY.replace("resnet20}", f"resnet20, norm: {norm}}}")
+    session = sessions.start(tiny_file(home, text), workers=1)
+    training.train(session, "B")
+    model = trained.load_network(session.study, "B")
+    assert model.norm == norm and not any("running" in name for name in model.state_dict())
