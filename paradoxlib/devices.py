@@ -14,11 +14,14 @@ from threadpoolctl import threadpool_limits
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Say whether a device multiplies in bfloat16.
+    """Say whether a device computes faster in bfloat16 than in float32.
 
-    CUDA does, and CPUs that have the instructions; elsewhere bfloat16 is emulated, and slow.
+    CUDA does, CPUs with AMX, and AMD's with AVX-512. Intel's AVX-512 multiplies no faster in
+    bfloat16, and converts besides; elsewhere bfloat16 is emulated.
     """
-    return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+    if device.type == "cuda" or torch.cpu._is_amx_tile_supported():
+        return True
+    return torch.cpu._is_avx512_bf16_supported() and "Intel" not in processor()
 
 
 def own_precision(device: torch.device) -> str:

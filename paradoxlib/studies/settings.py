@@ -62,7 +62,7 @@ class Model(Strict):
 
     ``norm`` is what follows its convolutions, one of `resnets.NORMS`. The precision is ``float32``,
     or ``bfloat16`` in the forward and the backward pass (weights and steps remain float32); where
-    it is null, bfloat16 if the device computes in it.
+    it is null, bfloat16 if the device is faster in it.
     """
 
     architecture: ArchitectureName
