@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 
 import nbformat
 import pytest
@@ -26,7 +27,7 @@ def notebooks(home, monkeypatch):
     folder.mkdir()
     monkeypatch.setattr(paths, "NOTEBOOKS", folder)
     parameters = new_code_cell(
-        'study_name = "demo"\ndata_root = ""\ndevice = "auto"\nrecompute = False\n'
+        'study_name = "demo"\ndata_root = ""\ndevice = "auto"\nworkers = 0\nrecompute = False\n'
         "fail = False\nfull = False\nseconds = 0.0",
         metadata={"tags": ["parameters"]},
     )
@@ -69,6 +70,52 @@ def test_runs_in_order_the_summary_last_then_skips_what_is_done(run):
     assert "01_first: running" in run()
     facts = json.loads((paths.provenance_file("tiny")).read_text())
     assert facts["data"]["train"]["count"] == 48 and facts["versions"]["torch"]
+
+
+MEETING = """
+import pathlib, time
+here, other = (pathlib.Path({folder!r}) / name for name in {names!r})
+here.touch()
+deadline = time.monotonic() + {seconds}
+while not other.exists():
+    assert time.monotonic() < deadline, "alone"
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def meeting(home, notebooks):
+    """Notebooks 04 and 05 instead, each of which ends when the other has begun, or fails."""
+    places = [notebooks / "00_last.ipynb", notebooks / "01_first.ipynb"]
+    cell = nbformat.read(places[0], 4).cells[0]
+    for place in places:
+        place.unlink()
+
+    def write(seconds):
+        for names in (("04_one", "05_other"), ("05_other", "04_one")):
+            code = MEETING.format(folder=str(home), names=names, seconds=seconds)
+            document = new_notebook(cells=[cell, new_code_cell(code)], metadata=KERNEL)
+            nbformat.write(document, notebooks / f"{names[0]}.ipynb")
+
+    return write
+
+
+def test_notebooks_run_side_by_side_where_the_networks_are_trained(
+    run, meeting, home, trained_home, monkeypatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    meeting(seconds=60)
+    shutil.copytree(trained_home / "weights", home / "weights")
+    report = run(parameters={"workers": 2})
+    assert report.index("05_other: running") < report.index("04_one: running")
+    assert run(parameters={"workers": 2}).count("done before") == 2
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_notebooks_run_one_by_one_where_they_may_train(run, meeting):
+    meeting(seconds=0.5)
+    with pytest.raises(reproduce.NotebookFailed, match=r"04_one.ipynb failed .*: alone"):
+        run(parameters={"workers": 2})
 
 
 def test_a_failed_notebook_is_named_and_not_taken_for_done(run):

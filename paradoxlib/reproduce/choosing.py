@@ -13,6 +13,7 @@ from paradoxlib.studies import sessions
 from paradoxlib.studies.study import Study
 
 LAST = "00"  # the summary reads what the others make
+FIRST = ("01", "02", "03")  # they train and evaluate, on all cores, what the others look at
 
 
 def notebooks(chosen: Iterable[str] = ()) -> list[Path]:
@@ -31,6 +32,19 @@ def notebooks(chosen: Iterable[str] = ()) -> list[Path]:
             raise ValueError(f"unknown notebook {name!r}: choose of {known}")
     wanted = [path for path in found if not chosen or any(is_meant(path, n) for n in chosen)]
     return sorted(wanted, key=lambda path: (path.name.startswith(LAST), path.name))
+
+
+def in_groups(chosen: Iterable[Path]) -> list[list[Path]]:
+    """Return notebooks in groups: one group runs after the other, those of one side by side.
+
+    The longest are the last ones, so they begin.
+    """
+    alone, together = [], []
+    for path in chosen:
+        own = path.name.startswith((*FIRST, LAST))
+        (alone if own else together).append(path)
+    groups = [*([path] for path in alone), together[::-1]]
+    return sorted(filter(None, groups), key=lambda group: group[0].name.startswith(LAST))
 
 
 def is_meant(path: Path, name: str) -> bool:

@@ -140,15 +140,15 @@ def sweep(study_name: str) -> None:
             name = TEMPORARY.fullmatch(path.name)
             if name and path.is_file() and not is_running(int(name[1])):
                 path.unlink(missing_ok=True)
-    shutil.rmtree(address_file(study_name).parent, ignore_errors=True)
+    shutil.rmtree(address_file(study_name, "").parent, ignore_errors=True)
 
 
-def address_file(study_name: str) -> Path:
-    """Return the file that says how the kernel of a study's notebooks is spoken to.
+def address_file(study_name: str, notebook: str) -> Path:
+    """Return the file that says how the kernel of one of a study's notebooks is spoken to.
 
     It has a folder of its own: Jupyter changes the permissions of the folder that it is in.
     """
-    return paths.run_file(study_name, "kernel") / "address.json"
+    return paths.run_file(study_name, "kernel") / f"{notebook}.json"
 
 
 def is_running(number: int) -> bool:

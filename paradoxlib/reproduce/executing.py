@@ -54,9 +54,9 @@ def execute(
         Where it stops with an error; it is kept as far as it got.
     """
     figures = paths.figures_folder(study.name)
-    before = {path: path.stat().st_mtime_ns for path in figures.glob("*")}
+    before = written(figures)
     failed = paths.run_file(study.name, f"failed_{notebook.name}")
-    address = address_file(study.name)
+    address = address_file(study.name, notebook.stem)
     address.parent.mkdir(parents=True, exist_ok=True)
     config = Config(ConnectionFileMixin={"connection_file": str(address)})
     options = {**KERNEL, "config": config, "progress_bar": False, "stderr_file": progress}
@@ -77,12 +77,16 @@ def execute(
         raise
     document = nbformat.read(failed, 4)
     describe_figures(document)
-    made = [path for path in figures.glob("*") if before.get(path) != path.stat().st_mtime_ns]
-    names = sorted(path.name for path in made)
-    document.metadata["paradox"] = {"key": key, "made": names}
+    made = sorted(name for name, when in written(figures).items() if before.get(name) != when)
+    document.metadata["paradox"] = {"key": key, "made": made}
     with keep.atomic(target) as temporary:
         nbformat.write(document, temporary)
     failed.unlink()
+
+
+def written(folder: Path) -> dict[str, int]:
+    """Return {file: when it was written} of a folder, temporary files left out."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("[!.]*")}
 
 
 def explain(kind: str, message: str) -> str:

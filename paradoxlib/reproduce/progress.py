@@ -34,7 +34,8 @@ class Progress:
         usual = sum(known) / len(known) if known else UNKNOWN
         self.echo = echo
         self.seconds = {name: value or usual for name, value in seconds.items()}
-        self.passed = 0.0  # of the expected seconds
+        self.passed = 0.0  # of the expected seconds, by the notebooks that ended
+        self.begun: dict[str, float] = {}  # when those at work began
         total, shown = sum(self.seconds.values()), {"disable": None, "leave": False}
         self.bar = tqdm(total=total, bar_format=FORMAT, dynamic_ncols=True, **shown)
         self.step = tqdm(total=1, bar_format="{desc}", position=1, **shown)
@@ -51,15 +52,18 @@ class Progress:
 
     @contextmanager
     def at(self, name: str) -> Iterator[None]:
-        """Move on with the time while a notebook runs; at its end all of its share is done."""
-        begun, over = time.monotonic(), threading.Event()
+        """Move on with the time while a notebook runs; at its end all of its share is done.
+
+        Other notebooks may be at work, each in a thread of its own.
+        """
+        over = threading.Event()
 
         def tick() -> None:
             while not over.wait(1):
-                self.show(min(time.monotonic() - begun, 0.98 * self.seconds[name]))
+                self.show()
 
-        self.bar.set_description_str(name, refresh=False)
-        self.show(0)
+        self.begun[name] = time.monotonic()
+        self.show()
         ticking = threading.Thread(target=tick, daemon=True)
         if self.shown:
             ticking.start()
@@ -70,13 +74,16 @@ class Progress:
             if self.shown:
                 ticking.join()
             self.step.set_description_str("")
+            del self.begun[name]
         self.passed += self.seconds[name]
-        self.show(0)
+        self.show()
 
-    def show(self, seconds: float) -> None:
-        """Show that so many seconds of a notebook's share have passed."""
-        self.bar.n = self.passed + seconds
-        self.bar.refresh()
+    def show(self) -> None:
+        """Show which notebooks are at work, and how much of their shares has passed."""
+        now, at_work = time.monotonic(), list(self.begun.items())
+        shares = (min(now - begun, 0.98 * self.seconds[name]) for name, begun in at_work)
+        self.bar.n = self.passed + sum(shares)
+        self.bar.set_description_str(", ".join(name for name, _ in at_work))
 
     def write(self, text: str) -> None:
         """Show the bar that a notebook wrote; other messages are in its executed copy."""

@@ -85,7 +85,7 @@ def test_what_killed_processes_left_is_deleted_and_nothing_else(home):
         for number, group in ((dead.pid, left), (os.getppid(), kept)):
             group.append(path.with_name(f".{path.stem}.{number}{path.suffix}"))
         kept.append(path)
-    left += [ending.address_file("tiny")]
+    left += [ending.address_file("tiny", "01_first")]
     for path in (*left, *kept):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

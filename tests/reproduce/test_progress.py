@@ -30,11 +30,22 @@ def test_notebooks_count_by_the_seconds_that_they_took(open_terminal):
     progress = Progress({"01": 30.0, "02": 90.0, "03": None}, lines.append)
     assert progress.seconds == {"01": 30.0, "02": 90.0, "03": 60.0}
     with progress.at("01"):
-        assert progress.bar.n == 0
+        assert progress.bar.n == pytest.approx(0, abs=1)
     assert progress.bar.n == 30 and progress.bar.total == 180
     progress.say("a line")
     progress.close()
     assert lines == ["a line"] and "17%" in terminal.getvalue()
+
+
+def test_notebooks_side_by_side_are_named_and_counted_together(open_terminal):
+    open_terminal()
+    progress = Progress({"04": 30.0, "05": 90.0}, print)
+    with progress.at("05"):
+        with progress.at("04"):
+            assert progress.bar.desc == "05, 04"
+        assert progress.bar.desc == "05" and progress.bar.n == pytest.approx(30, abs=1)
+    assert progress.bar.n == 120
+    progress.close()
 
 
 def test_without_known_seconds_all_count_alike():
