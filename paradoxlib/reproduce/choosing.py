@@ -39,10 +39,9 @@ def in_groups(chosen: Iterable[Path]) -> list[list[Path]]:
 
     The longest are the last ones, so they begin.
     """
-    alone, together = [], []
-    for path in chosen:
-        own = path.name.startswith((*FIRST, LAST))
-        (alone if own else together).append(path)
+    ordered = list(chosen)
+    alone = [path for path in ordered if path.name.startswith((*FIRST, LAST))]
+    together = [path for path in ordered if path not in alone]
     groups = [*([path] for path in alone), together[::-1]]
     return sorted(filter(None, groups), key=lambda group: group[0].name.startswith(LAST))
 
