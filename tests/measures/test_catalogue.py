@@ -151,6 +151,32 @@ def test_stitching_a_network_to_itself_works_and_what_is_stitched_in_is_what_is_
     assert (blind == blind[0]).all()
 
 
+class Inside(torch.nn.Module):
+    """A network inside another, of which nothing is known."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        return self.network(images)
+
+
+def test_stitching_by_one_image_that_leads_to_the_layer_is_stitching_by_all(shown, strangers):
+    a, b = (view.network for view in strangers)
+    images = shown.images["clean"]
+    ways = [
+        of_networks.stitched(
+            of_networks.stage_outputs(a, images),
+            one,
+            of_networks.stage_outputs(one, images),
+            images,
+        )
+        for one in (b, Inside(b))
+    ]
+    assert ways[0] == pytest.approx(ways[1], abs=1e-9) and ways[0] < 1
+
+
 def test_the_jensen_shannon_likeness_by_hand():
     p, q = torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]])
     middle = [0.75, 0.25]
