@@ -13,6 +13,7 @@ BIN := .venv/bin
 figures: .venv/installed
 	$(BIN)/paradox run "$(STUDY)"
 
+test: export OMP_NUM_THREADS = 1 # two processes at a time: no more threads than cores
 test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

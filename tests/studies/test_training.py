@@ -102,7 +102,7 @@ def test_a_killed_process_leaves_nothing_that_looks_finished(tmp_path, reference
         and process.poll() is None
         and time.monotonic() < deadline
     ):
-        pass
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
