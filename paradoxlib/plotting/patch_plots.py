@@ -14,7 +14,7 @@ from paradoxlib.plotting import style
 
 PALE = 0.65  # how much of what surrounds a receptive field is white
 FRAMES = ("C0", "C1")  # of the blocks of the first and of the second network
-Pair = tuple[np.ndarray, np.ndarray]  # uint8 (unit, patch, 3, h, w) of two networks
+Patches = tuple[np.ndarray, np.ndarray]  # uint8 (unit, patch, 3, h, w) of two networks
 
 
 def block(patches: np.ndarray, colour: str, field: int | None = None) -> np.ndarray:
@@ -58,7 +58,7 @@ def show(ax: Axes, picture: np.ndarray) -> Axes:
 
 
 def draw_matched_patches(
-    layers: Mapping[str, tuple[Pair, Sequence[float], int]],
+    layers: Mapping[str, tuple[Patches, Sequence[float], int]],
     names: Sequence[str],
     title: str = "",
     axes: np.ndarray | None = None,
@@ -92,7 +92,7 @@ def draw_matched_patches(
     return axes
 
 
-def strips(clusters: Sequence[Pair], field: int | None) -> list[np.ndarray]:
+def strips(clusters: Sequence[Patches], field: int | None) -> list[np.ndarray]:
     """Return a picture for each cluster, all equally wide: its units' blocks side by side."""
     rows = []
     for both in clusters:
@@ -108,7 +108,7 @@ def strips(clusters: Sequence[Pair], field: int | None) -> list[np.ndarray]:
 
 
 def draw_clusters(
-    clusters: Mapping[str, Pair],
+    clusters: Mapping[str, Patches],
     field: int | None = None,
     title: str = "",
     axes: np.ndarray | None = None,
@@ -135,7 +135,7 @@ def draw_clusters(
 
 def draw_tree(
     linkage: np.ndarray,
-    leaves: Mapping[str, Pair],
+    leaves: Mapping[str, Patches],
     field: int | None = None,
     title: str = "",
     axes: np.ndarray | None = None,

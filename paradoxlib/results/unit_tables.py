@@ -233,14 +233,14 @@ def unit_claims(session: Session) -> pd.DataFrame:
             cells[layer, column] = place, intervals.estimate(means), chance
     found = sisters.matching_claims(cells)
     pair = comparing.example_pairs(session.study)["strangers"]
-    place, layer = next(iter(example_units(session).layers.items()))
-    (loose, values), (strict, _) = units.semi_match(layer.between), units.match(layer.between)
+    first, shown = next(iter(example_units(session).layers.items()))
+    (loose, values), (strict, _) = (find(shown.between) for find in (units.semi_match, units.match))
     order = [i for i in np.argsort(-values) if loose[i] >= 0]
     same, half = (loose == strict)[order], len(order) // 2
-    known = unit_information(session).query("relation == 'strangers' and layer == @place")
+    known = unit_information(session).query("relation == 'strangers' and layer == @first")
     best = int(known["top"].iloc[0]), values[order[0]], values[order[-1]]
     coincide = same[:half].mean() - same[half:].mean()
-    name = f"{place} of {' and '.join(pair)}"
+    name = f"{first} of {' and '.join(pair)}"
     return verdicts.tabulate([*found, *sisters.best_unit_claims(name, *best, coincide)])
 
 

@@ -8,7 +8,7 @@ from sklearn.cluster import KMeans
 # The paper has 40 clusters of 2 * 96 units in conv1 and 100 of 2 * 256 in conv2, five units each,
 # and leaves of at most 2 * .025 * 256 units. Clusters of other widths are to be of the same sizes.
 CLUSTERS = 0.4  # first clusters for each unit of one network
-LARGEST = 2 * 0.025 * 256  # units of a leaf, of both networks
+LARGEST_LEAF = 2 * 0.025 * 256  # units of a leaf, of both networks
 
 
 def scaled(width: int) -> dict[str, float]:
@@ -17,7 +17,7 @@ def scaled(width: int) -> dict[str, float]:
     They give clusters of the same sizes as in its layer conv2: k is two fifths of the width, and
     alpha lets a leaf have 12 units. Its threshold is a correlation and stays .2.
     """
-    return {"k": max(2, round(CLUSTERS * width)), "alpha": LARGEST / 2 / width}
+    return {"k": max(2, round(CLUSTERS * width)), "alpha": LARGEST_LEAF / 2 / width}
 
 
 def split_spectrally(
