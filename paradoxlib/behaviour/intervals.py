@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 
 class Estimate(NamedTuple):
@@ -62,3 +63,17 @@ def draw_networks(count: int, resamples: int, seed: int) -> np.ndarray:
     """
     shares = np.full(count, 1 / count)
     return np.random.default_rng(seed).multinomial(count, shares, resamples)
+
+
+def of_means(values: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Return the mean of each column over networks, the rows, with its interval.
+
+    Networks are resampled. The rows (column) have ``value``, ``low`` and ``high``; undefined values
+    (nan) are left out.
+    """
+    drawn = draw_networks(len(values), resamples, seed).astype(float)
+    known = values.notna().to_numpy(float)
+    with np.errstate(invalid="ignore"):
+        samples = drawn @ values.fillna(0).to_numpy() / (drawn @ known)
+    low, high = bounds(samples)
+    return pd.DataFrame({"value": values.mean(), "low": low, "high": high}, index=values.columns)

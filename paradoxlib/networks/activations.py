@@ -180,6 +180,22 @@ def relu_places(network: torch.nn.Module, images: torch.Tensor) -> dict[str, str
     return found
 
 
+@torch.inference_mode()
+def receptive_field(model: torch.nn.Module, images: torch.Tensor, layer: str) -> int:
+    """Return how many pixels wide is what a unit of a layer sees, at most an image's width.
+
+    A nan in a column of the image reaches just those positions that see the column. `images` say
+    what the network takes; a network on the CPU is needed, where no convolution mixes positions.
+    """
+    width = images.shape[-1]
+    probes = images[:1].expand(width, -1, -1, -1).clone()
+    for column in range(width):
+        probes[column, ..., column] = torch.nan
+    output = record(model, probes, [layer])[layer]
+    middle = output if output.dim() == 2 else output[..., output.shape[-1] // 2]
+    return int(middle.flatten(1).isnan().any(1).sum())
+
+
 def on_other_images(network: torch.nn.Module) -> torch.nn.Module:
     """Return a copy that sees the images of each batch in another order, layers' names as before.
 

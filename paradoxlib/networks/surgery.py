@@ -5,9 +5,10 @@ re-estimation renews running statistics. State dicts go in, and new ones come ou
 """
 
 import copy
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from paradoxlib.networks import models, resnets
@@ -93,6 +94,25 @@ def transplant(
             copied += 1
     if not copied:
         raise ValueError(f"nothing to copy: no layer of {layers} has a part of {list(parts)}")
+    return result
+
+
+def silence(state: models.State, units: Mapping[str, Sequence[int] | np.ndarray]) -> models.State:
+    """Return a new state in which some units answer nothing, {convolution: indices of its units}.
+
+    Their kernels, biases, and the scales and shifts behind them are 0, so that a ReLU passes on 0.
+
+    Raises
+    ------
+    ValueError
+        For an unknown layer; it names the nearest.
+    """
+    known, result = models.convolutions(state), {n: value.clone() for n, value in state.items()}
+    for layer, indices in units.items():
+        if layer not in known:
+            raise models.unknown_layer(layer, known)
+        for name in entries(state, layer, ("kernel", "bias", "scale")):
+            result[name][torch.as_tensor(indices, dtype=torch.long)] = 0
     return result
 
 

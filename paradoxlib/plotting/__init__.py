@@ -27,6 +27,12 @@ from paradoxlib.plotting.part_plots import (
     draw_identical_pairs,
     draw_shares_by_rate,
 )
+from paradoxlib.plotting.patch_plots import (
+    draw_clusters,
+    draw_joint,
+    draw_matched_patches,
+    draw_tree,
+)
 from paradoxlib.plotting.profiles import (
     draw_accuracy_curves,
     draw_against_rate,
@@ -39,11 +45,11 @@ from paradoxlib.plotting.style import MARKS, PALETTE, RELATIONS, SCALES, label, 
 from paradoxlib.plotting.unit_plots import (
     draw_blocks,
     draw_by_layer,
+    draw_cluster_curves,
     draw_component_shares,
     draw_correlations,
     draw_heatmaps,
     draw_match_curves,
-    draw_patches,
 )
 
 __all__ = [
@@ -58,6 +64,8 @@ __all__ = [
     "draw_blocks",
     "draw_by_layer",
     "draw_changes",
+    "draw_cluster_curves",
+    "draw_clusters",
     "draw_component_shares",
     "draw_correlations",
     "draw_cumulative",
@@ -68,18 +76,20 @@ __all__ = [
     "draw_history",
     "draw_identical_pairs",
     "draw_images",
+    "draw_joint",
     "draw_kernel_lengths",
     "draw_kind_shares",
     "draw_layer_profile",
     "draw_layer_profiles",
     "draw_match_curves",
+    "draw_matched_patches",
     "draw_matrix",
     "draw_measures",
     "draw_pairs",
-    "draw_patches",
     "draw_profiles",
     "draw_shares_by_rate",
     "draw_stacked_bars",
+    "draw_tree",
     "draw_values",
     "label",
     "use_style",

@@ -1,4 +1,4 @@
-"""Plots of units and of representations: correlations, curves, image patches, CKA."""
+"""Plots of units and of representations: correlations, curves, CKA."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from paradoxlib.plotting import style
 
@@ -38,34 +38,63 @@ def draw_correlations(
 
 
 def draw_blocks(ax: Axes, labels: Sequence[int] | np.ndarray) -> Axes:
-    """Draw lines between the clusters of a matrix whose units are sorted by `labels`."""
-    for edge in np.flatnonzero(np.diff(labels)) + 0.5:
-        ax.axhline(edge, color="black", linewidth=0.4)
-        ax.axvline(edge, color="black", linewidth=0.4)
+    """Draw a frame around each cluster of a matrix whose units are sorted by `labels`."""
+    edges = [0, *(np.flatnonzero(np.diff(labels)) + 1), len(labels)]
+    for start, end in pairwise(edges):
+        corner, side = (start - 0.5, start - 0.5), end - start
+        ax.add_patch(Rectangle(corner, side, side, fill=False, linewidth=0.8))
     return ax
 
 
 def draw_match_curves(
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    chance: Mapping[str, float],
     title: str = "",
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw the correlations of matched units (Li et al., Figure 3).
+    """Draw the correlations of matched units, layer by layer (Li et al., Figures 3 and 8 to 11).
 
     A panel {heading: (semi-matching, matching)} shows what each unit (n,) has with its partner in
-    both; units are sorted by the semi-matching.
+    both; units are sorted by the semi-matching. `chance` {heading: semi-matching} is a dotted line.
     """
     if axes is None:
-        axes = plt.subplots(1, len(curves), figsize=(3.6 * len(curves) + 1, 3.4), sharey=True)[1]
+        axes = style.rows_of_four(len(curves), 10, 1.9)
     axes = np.atleast_1d(axes)
-    for ax, (name, (loose, strict)) in zip(axes, curves.items(), strict=True):
+    for ax, (name, (loose, strict)) in zip(axes.flat, curves.items(), strict=False):
         order = np.argsort(-np.nan_to_num(loose, nan=-2))
         ax.plot(loose[order], color="C0", marker=".", label="semi-matching (repeats allowed)")
         ax.plot(strict[order], color="C1", linestyle="", marker=".", label="matching (one to one)")
+        ax.axhline(chance[name], color="black", linestyle=":", label="chance, semi-matching")
         ax.axhline(0, color="#888888", linewidth=0.8)
-        ax.set(title=name, xlabel="unit, best matched first")
-    axes[0].set_ylabel("correlation with its partner")
-    axes[0].legend(loc="lower left", fontsize=8)
+        ax.set_title(name, fontsize=9)
+    figure = axes.flat[0].figure
+    figure.supxlabel("unit, best matched first", fontsize=10)
+    figure.supylabel("correlation with its partner", fontsize=10)
+    axes.flat[-1].legend(*axes.flat[0].get_legend_handles_labels(), fontsize=8, loc="center")
+    figure.suptitle(title)
+    return axes
+
+
+def draw_cluster_curves(
+    clusters: Mapping[str, pd.DataFrame], title: str = "", axes: np.ndarray | None = None
+) -> np.ndarray:
+    """Draw how similar the units of clusters are, a panel a layer (Li et al., Figure 14).
+
+    Tables have `between` and `within`, a row a cluster, the highest `between` first.
+    """
+    if axes is None:
+        count = len(clusters)
+        axes = plt.subplots(1, count, figsize=(2.4 * count + 1, 2.8), sharey=True)[1]
+    axes = np.atleast_1d(axes)
+    for ax, (name, table) in zip(axes, clusters.items(), strict=True):
+        for column, colour, marker in (("within", "C1", "."), ("between", "C0", "o")):
+            values, label = table[column].to_numpy(), f"{column} the networks"
+            ax.plot(values, color=colour, marker=marker, markersize=4, label=label)
+        ax.set_title(name, fontsize=9)
+        ax.set_xlabel("cluster")
+        ax.grid()
+    axes[0].set(ylabel="mean correlation", ylim=(-0.05, 1.05))
+    axes[0].legend(fontsize=8)
     axes[0].figure.suptitle(title)
     return axes
 
@@ -107,31 +136,6 @@ def draw_by_layer(
     axes[-1].set_xticks(range(len(layers)), layers, rotation=90)
     axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1))
     axes[0].figure.suptitle(title)
-    return axes
-
-
-def draw_patches(
-    rows: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    title: str = "",
-    axes: np.ndarray | None = None,
-) -> np.ndarray:
-    """Draw image patches of matched units, a row for each pair of units.
-
-    A row {heading: (of one network, of the other)} holds two uint8 arrays (patch, 3, h, w).
-    """
-    count = len(next(iter(rows.values()))[0])
-    if axes is None:
-        size = (0.52 * count * 2 + 2, 0.56 * len(rows) + 1)
-        axes = plt.subplots(len(rows), 2, figsize=size, squeeze=False)[1]
-    for pair, (name, both) in zip(axes, rows.items(), strict=True):
-        for ax, patches in zip(pair, both, strict=True):
-            white = ((0, 0), (0, 0), (0, 0), (0, 1))  # a column to the right of each
-            strip = np.concatenate(np.pad(patches, white, constant_values=255), axis=2)
-            ax.imshow(strip.transpose(1, 2, 0), interpolation="nearest")
-            ax.set(xticks=[], yticks=[])
-            sns.despine(ax=ax, left=True, bottom=True)
-        pair[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-    axes[0, 0].figure.suptitle(title)
     return axes
 
 

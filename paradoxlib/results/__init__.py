@@ -58,6 +58,7 @@ from paradoxlib.results.part_tables import (
 )
 from paradoxlib.results.tables import TABLES, meanings, publish, run_time, save_figure
 from paradoxlib.results.unit_tables import (
+    at_their_depths,
     example_units,
     unit_claims,
     unit_information,

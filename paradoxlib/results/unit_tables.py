@@ -1,5 +1,7 @@
 """Tables of matched units (Convergent Learning, Li et al. 2015)."""
 
+import copy
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -18,21 +20,29 @@ from paradoxlib.studies.study import Study
 
 SAMPLES = 60_000  # pairs of activations that mutual information is estimated from
 TOP = 8  # best matched pairs of units that two ways of matching are compared by
-PATCHES = {"units": 6, "count": 9, "size": 11}  # best and worst units, patches of each, pixels
+PATCHES = {"count": 9, "size": 7}  # of each unit; their least side in pixels
+PICTURED = 3  # of the paper's five layers, whose units are shown by patches
+JOINT = 2  # best and worst matched pairs of units whose answers are shown together
 TABLE_BYTES = 2e8  # of correlations of units that are held at once
 OfTwo = TypeVar("OfTwo")
 STATISTICS = units.Layer._fields[:-1]  # of a layer, what is an array
 
 
 class ExampleUnits(NamedTuple):
-    """Units of the example pairs, and image patches of the strangers' best and worst matched.
+    """Units of the two strangers of `comparing.example_pairs`.
 
-    ``layers`` is {(relation, place): units.Layer}; ``patches`` is {(place, network): uint8
-    (unit, patch, 3, h, w)}, best matched units first, each network's in the order of the pairs.
+    ``layers`` has those of every ReLU, {place: units.Layer}. The places at the depths of the
+    paper's first layers have more: ``information`` is their mutual information {place: (units,
+    units)}, ``patches`` {(place, network): uint8 (unit, patch, 3, size, size)}, ``fields`` {place:
+    pixels that a unit sees}, ``joint`` {place: int32 (pair, bins, bins)}, how the best and the
+    worst matched pairs answer together.
     """
 
-    layers: dict[tuple[str, str], units.Layer]
-    patches: dict[tuple[str, str], torch.Tensor]
+    layers: dict[str, units.Layer]
+    information: dict[str, np.ndarray]
+    patches: dict[tuple[str, str], np.ndarray]
+    fields: dict[str, int]
+    joint: dict[str, np.ndarray]
 
 
 @table(
@@ -85,64 +95,69 @@ def groups_in_memory(pairs: list[OfTwo], networks: int, layers: models.State) ->
 
 
 def units_key(study: Study) -> str:
-    """Return the key of the units of the example pairs."""
+    """Return the key of the units of the strangers that are shown."""
     examples = comparing.example_pairs(study)
-    return keep.key(study.table_key("unit_layers"), comparing.IMAGES, PATCHES, examples)
-
-
-def pack(relation: str, place: str, field: str) -> str:
-    """Return the name under which an array of a layer's units is kept."""
-    return f"{relation}|{place}|{field}"
-
-
-def unpack(name: str) -> tuple[str, str, str]:
-    """Return the relation (or ``patches``), the place and the field (or network) of a name."""
-    relation, place, field = name.split("|")
-    return relation, place, field
+    shown = SAMPLES, PATCHES, PICTURED, JOINT, unit_samples.GREY
+    return keep.key(study.table_key("unit_layers"), comparing.IMAGES, *shown, examples)
 
 
 @tensors("unit_layers", "weights, images", units_key)
 def unit_layers(session: Session) -> Kept:
-    """Units of the example pairs in an early, a middle and a late layer, with image patches."""
-    networks = comparing.compared(session, session.device)
+    """Units of two strangers in every layer; of early ones image patches, information, answers."""
+    a, b = comparing.example_pairs(session.study)["strangers"]
+    everyone = comparing.compared(session, session.device)
+    networks = {name: everyone[name] for name in (a, b)}
     images = comparing.pictures(session)
-    where = example_places(next(iter(networks.values())), images)
-    made, counts = {}, {}
-    for relation, (a, b) in comparing.example_pairs(session.study).items():
-        both = {name: networks[name] for name in (a, b)}
-        found = units.correlations(both, images, list(where.values()))
-        for place, relu in where.items():
-            layer = found[relu].pair(a, b)
-            counts[f"{relation}|{place}"] = layer.samples
-            for field in STATISTICS:
-                values = torch.tensor(getattr(layer, field), dtype=torch.float32)
-                made[pack(relation, place, field)] = values
-            if relation != "strangers":
-                continue
-            chosen = units.best_and_worst(layer, PATCHES["units"])
-            for network, own in zip((a, b), chosen, strict=True):
-                count, size = PATCHES["count"], PATCHES["size"]
-                best = unit_samples.top_patches(networks[network], images, relu, own, count, size)
-                made[pack("patches", place, network)] = (best * 255).round().to(torch.uint8)
-    return made, {"counts": counts}
+    where = activations.relu_places(networks[a], images)
+    found = units.correlations(networks, images, list(where.values()), 50)
+    layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
+    about: dict = {"samples": {place: layer.samples for place, layer in layers.items()}}
+    made, fields = {}, {}
+    for place, layer in layers.items():
+        for field in STATISTICS:
+            made[f"{place}|{field}"] = torch.tensor(getattr(layer, field), dtype=torch.float32)
+    for place in list(at_their_depths(list(where)).values())[:PICTURED]:
+        layer, relu = layers[place], where[place]
+        answers = unit_samples.paired_samples(networks[a], networks[b], images, relu, SAMPLES)
+        information = torch.from_numpy(units.mutual_information(*answers))
+        made[f"{place}|information"] = information.float()
+        chosen = zip(*units.best_and_worst(layer.between, JOINT), strict=True)
+        made[f"{place}|joint"], _ = unit_samples.joint_histograms(*answers, list(chosen))
+        fields[place] = activations.receptive_field(copy.deepcopy(networks[a]).cpu(), images, relu)
+        size = max(PATCHES["size"], fields[place])
+        for name, network in networks.items():
+            everything, count = range(len(layer.between)), PATCHES["count"]
+            best = unit_samples.top_patches(network, images, relu, everything, count, size)
+            made[f"{place}|patches|{name}"] = (best * 255).round().to(torch.uint8)
+    return made, about | {"fields": fields}
 
 
 def example_units(session: Session) -> ExampleUnits:
-    """Return the units of the example pairs, and image patches of the strangers'."""
+    """Return the units of two strangers, and what is shown of them."""
     kept, about = unit_layers(session)
     layers = {}
-    for name, count in about["counts"].items():
-        relation, place = name.split("|")
-        arrays = {
-            field: kept[pack(relation, place, field)].double().numpy() for field in STATISTICS
-        }
-        layers[relation, place] = units.Layer(**arrays, samples=count)
-    shown = {}
-    for name, value in kept.items():
-        kind, place, network = unpack(name)
-        if kind == "patches":
-            shown[place, network] = value
-    return ExampleUnits(layers, shown)
+    for place, count in about["samples"].items():
+        arrays = {field: kept[f"{place}|{field}"].double().numpy() for field in STATISTICS}
+        layers[place] = units.Layer(**arrays, samples=count)
+    shown, pair = about["fields"], comparing.example_pairs(session.study)["strangers"]
+    return ExampleUnits(
+        layers,
+        {place: kept[f"{place}|information"].double().numpy() for place in shown},
+        {
+            (place, name): kept[f"{place}|patches|{name}"].numpy()
+            for place in shown
+            for name in pair
+        },
+        shown,
+        {place: kept[f"{place}|joint"].numpy() for place in shown},
+    )
+
+
+def at_their_depths(layers: Sequence[str]) -> dict[str, str]:
+    """Return {layer of the paper's Table 1: ours at the same depth}, from the first to the last."""
+    theirs = published.read_matching().index
+    places = np.linspace(0, len(layers) - 1, len(theirs)).round().astype(int)
+    return {layer: layers[place] for layer, place in zip(theirs, places, strict=True)}
 
 
 def example_places(network: resnets.ResNet, images: torch.Tensor) -> dict[str, str]:
@@ -207,10 +222,8 @@ def unit_claims(session: Session) -> pd.DataFrame:
     Its five layers are compared with ours at the same depth, from the first to the last.
     """
     matches = unit_matches(session)
-    layers, theirs = matches["layer"].unique(), published.read_matching()
-    cells = {}
-    for i, layer in enumerate(theirs.index):
-        place = layers[round(i * (len(layers) - 1) / (len(theirs) - 1))]
+    theirs, cells = published.read_matching(), {}
+    for layer, place in at_their_depths(matches["layer"].unique()).items():
         rows = matches[matches["layer"] == place]
         real = rows[rows["relation"] != "chance"]
         apart = real["relation"] == "strangers"
@@ -220,16 +233,14 @@ def unit_claims(session: Session) -> pd.DataFrame:
             cells[layer, column] = place, intervals.estimate(means), chance
     found = sisters.matching_claims(cells)
     pair = comparing.example_pairs(session.study)["strangers"]
-    (_, place), layer = next(
-        (key, layer) for key, layer in example_units(session).layers.items() if "strangers" in key
-    )
-    (loose, values), (strict, _) = units.semi_match(layer.between), units.match(layer.between)
+    first, shown = next(iter(example_units(session).layers.items()))
+    (loose, values), (strict, _) = (find(shown.between) for find in (units.semi_match, units.match))
     order = [i for i in np.argsort(-values) if loose[i] >= 0]
     same, half = (loose == strict)[order], len(order) // 2
-    known = unit_information(session).query("relation == 'strangers' and layer == @place")
+    known = unit_information(session).query("relation == 'strangers' and layer == @first")
     best = int(known["top"].iloc[0]), values[order[0]], values[order[-1]]
     coincide = same[:half].mean() - same[half:].mean()
-    name = f"{place} of {' and '.join(pair)}"
+    name = f"{first} of {' and '.join(pair)}"
     return verdicts.tabulate([*found, *sisters.best_unit_claims(name, *best, coincide)])
 
 

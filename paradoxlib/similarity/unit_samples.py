@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 from paradoxlib.networks import activations
+
+GREY = 0.75  # of what of a patch lies beyond the image
 
 
 class Moments:
@@ -88,7 +91,7 @@ def top_patches(
     units : sequence of int
         Indices of the layer's units.
     count, size : int
-        Patches of each unit, at most as many as images; their side in pixels, at most an image's.
+        Patches of each unit, at most as many as images; their side in pixels.
     batch_size : int
         Images at once.
 
@@ -96,7 +99,7 @@ def top_patches(
     -------
     torch.Tensor
         (unit, count, 3, size, size), each unit's highest first. A patch is centred where the unit
-        was highest; where it would reach beyond the image it is moved inside.
+        was highest; what of it lies beyond the image is grey.
     """
     values, places = [], []
     for batch in images.split(batch_size):
@@ -110,7 +113,7 @@ def top_patches(
         places.append(torch.stack([rows, columns], -1))
     heights = torch.cat(values)  # (image, unit)
     centres = torch.cat(places)  # (image, unit, row and column), 0..1
-    count, size = min(count, len(images)), min(size, *images.shape[2:])
+    count = min(count, len(images))
     patches = images.new_empty(len(units), count, images.shape[1], size, size)
     for unit in range(len(units)):
         for rank, image in enumerate(heights[:, unit].topk(count).indices.tolist()):
@@ -119,12 +122,30 @@ def top_patches(
 
 
 def cut_patch(image: torch.Tensor, centre: Sequence[float], size: int) -> torch.Tensor:
-    """Return the patch (3, size, size) of an image (3, h, w) nearest to a centre (row, column).
+    """Return the patch (3, size, size) of an image (3, h, w) around a centre (row, column).
 
-    The centre is given in shares of the image's sides, 0..1.
+    The centre is given in shares of the image's sides, 0..1; beyond the image is grey.
     """
-    top, left = (
-        min(max(int(share * side - size / 2), 0), side - size)
-        for share, side in zip(centre, image.shape[1:], strict=True)
-    )
-    return image[:, top : top + size, left : left + size]
+    top, left = (int(share * side) for share, side in zip(centre, image.shape[1:], strict=True))
+    before, after = size // 2, size - size // 2 - 1
+    padded = F.pad(image, (before, after, before, after), value=GREY)
+    return padded[:, top : top + size, left : left + size]
+
+
+def joint_histograms(
+    a: torch.Tensor, b: torch.Tensor, pairs: Sequence[tuple[int, int]], bins: int = 40
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return how often pairs of units answer together: int32 (pair, bins, bins), and the limits.
+
+    `a` and `b` are paired samples (m, units); a histogram's rows are the first unit's values. Its
+    axes go from 0 to the limits (pair, 2), which one value in a thousand exceeds; these are left
+    out.
+    """
+    counts, limits = [], []
+    for ours, theirs in pairs:
+        values = torch.stack([a[:, ours], b[:, theirs]], 1).double()
+        ends = values.quantile(0.999, 0).clamp(min=1e-6)
+        edges = [torch.linspace(0, end, bins + 1).double() for end in ends.tolist()]
+        counts.append(torch.histogramdd(values, edges).hist.int())
+        limits.append(ends.float())
+    return torch.stack(counts), torch.stack(limits)

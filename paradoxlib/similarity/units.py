@@ -12,12 +12,11 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import KMeans
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from paradoxlib.networks import activations
-from paradoxlib.similarity import unit_samples
+from paradoxlib.similarity import unit_clusters, unit_samples
 
 BINS = 20  # of a unit's values, of equal mass: 5 % each
 ZERO = 1e-6  # values up to this one have a bin of their own
@@ -37,6 +36,10 @@ class Layer(NamedTuple):
     within_b: np.ndarray
     between: np.ndarray
     samples: int
+
+    def combined(self) -> np.ndarray:
+        """Return the correlations of all units of both networks, the first's first."""
+        return np.block([[self.within_a, self.between], [self.between.T, self.within_b]])
 
 
 class Units(NamedTuple):
@@ -210,13 +213,14 @@ def match_table(layers: Mapping[str, Layer]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, "index")
 
 
-def best_and_worst(layer: Layer, count: int) -> tuple[list[int], list[int]]:
-    """Return the `count` best and the `count` worst semi-matched units of a layer, best first.
+def best_and_worst(table: np.ndarray, count: int) -> tuple[list[int], list[int]]:
+    """Return the `count` best and the `count` worst semi-matched units, best first.
 
-    Two lists of equal length: units of the first network and their partners in the second. They
-    hold all units that have a partner where these are fewer than 2 * `count`.
+    `table` is that of `semi_match`. Two lists of equal length: units of the first network and their
+    partners in the second. They hold all units that have a partner where these are fewer than
+    2 * `count`.
     """
-    partners, values = semi_match(layer.between)
+    partners, values = semi_match(table)
     order = [i for i in np.argsort(-values).tolist() if partners[i] >= 0]
     chosen = order[:count] + order[max(count, len(order) - count) :]
     return chosen, partners[chosen].tolist()
@@ -258,26 +262,9 @@ def spectral_clusters(
     networks. K-means groups the first k eigenvectors of its unnormalised Laplacian, and splits a
     cluster of more than 2 * alpha * units in two as long as there are such (sections 4 and 6.5).
     """
-    table = np.block([[layer.within_a, layer.between], [layer.between.T, layer.within_b]])
-    alive = np.isfinite(table.diagonal())
-    if not 2 <= k <= alive.sum():
-        raise ValueError(f"k is {k}: between 2 and the number of units, {alive.sum()}, is possible")
-    weights = table[np.ix_(alive, alive)]
-    weights = np.where(weights > threshold, weights, 0)
-    np.fill_diagonal(weights, 0)
-    place = np.linalg.eigh(np.diag(weights.sum(1)) - weights)[1][:, :k]
-    found = KMeans(k, n_init=10, random_state=seed).fit_predict(place)
-    largest, waiting = 2 * alpha * len(layer.between), list(range(k))
-    while waiting:
-        members = np.flatnonzero(found == waiting.pop())
-        if len(members) > max(largest, 1) and len(np.unique(place[members].round(12), axis=0)) > 1:
-            half = KMeans(2, n_init=10, random_state=seed).fit_predict(place[members])
-            new = found.max() + 1
-            found[members[half == 1]] = new
-            waiting += [found[members[half == 0][0]], new]
-    labels = np.full(len(table), -1)
-    labels[alive] = found
-    return labels[: len(layer.between)], labels[len(layer.between) :]
+    largest, count = 2 * alpha * len(layer.between), len(layer.between)
+    labels, _ = unit_clusters.split_spectrally(layer.combined(), k, threshold, largest, seed)
+    return labels[:count], labels[count:]
 
 
 def cluster_table(layer: Layer, labels_a: np.ndarray, labels_b: np.ndarray) -> pd.DataFrame:

@@ -51,9 +51,9 @@ def compared_children(study: Study) -> list[tuple[str, str]]:
     return [(parent, name) for name, parent in study.parents.items() if parent and name in names]
 
 
-def pictures(session: Session, count: int = IMAGES) -> torch.Tensor:
-    """Return the study's first test images, `count` at most, float 0..1."""
-    images = session.images("test").first(count)
+def pictures(session: Session, count: int = IMAGES, split: str = "test") -> torch.Tensor:
+    """Return the study's first test (or training) images, `count` at most, float 0..1."""
+    images = session.images(split).first(count)
     batches = datasets.batches(images, torch.arange(len(images)), 250)
     return torch.cat([pixels for _, pixels, _ in batches]).float() / 255
 

@@ -42,3 +42,11 @@ def test_units_stand_on_the_second_axis_of_tokens_and_of_maps_alike():
     }
     assert shapes == dict.fromkeys(["0", "1", "hardswish_1", "relu_1"], (2, 8, 4, 4))
     assert activations.relu_places(maps, torch.rand(2, 3, 4, 4)) == {"0": "relu_1"}
+
+
+def test_the_receptive_field_is_what_changes_a_unit():
+    network = models.build("resnet20", generator=seeds.generator(1)).eval()
+    images = torch.rand(1, 3, 32, 32, generator=seeds.generator(2))
+    where = activations.relu_places(network, images)
+    for place, field in {"conv1": 3, "res2a": 7, "res3a": 21, "res4c": 32}.items():
+        assert activations.receptive_field(network, images, where[place]) == field

@@ -24,20 +24,30 @@ def test_correlation_matrices_mask_dead_units():
     assert masked.sum() == 1 and masked[0, 1]
 
 
-def test_blocks_are_parted_by_lines():
+def test_blocks_are_framed():
     axes = plotting.draw_correlations({"one": np.eye(4)}, axes=plt.subplots()[1])
-    lines = plotting.draw_blocks(axes[0], [0, 0, 1, 2]).lines
-    assert len(lines) == 4
-    assert [line.get_ydata()[0] for line in lines[::2]] == [1.5, 2.5]
-    assert [line.get_xdata()[0] for line in lines[1::2]] == [1.5, 2.5]
+    frames = plotting.draw_blocks(axes[0], [0, 0, 1, 2]).patches
+    assert [(frame.get_x(), frame.get_width()) for frame in frames] == [
+        (-0.5, 2),
+        (1.5, 1),
+        (2.5, 1),
+    ]
 
 
 def test_match_curves_are_sorted_by_the_semi_matching():
     both = np.array([0.2, np.nan, 0.9]), np.array([0.1, np.nan, 0.8])
-    (ax,) = plotting.draw_match_curves({"layer": both})
-    loose, strict = (line.get_ydata() for line in ax.lines[:2])
+    axes = plotting.draw_match_curves({"layer": both}, {"layer": 0.05})
+    loose, strict, chance = (line.get_ydata() for line in axes.flat[0].lines[:3])
     np.testing.assert_array_equal(loose, [0.9, 0.2, np.nan])
     np.testing.assert_array_equal(strict, [0.8, 0.1, np.nan])
+    assert list(chance) == [0.05, 0.05]
+
+
+def test_cluster_curves_show_both_similarities():
+    table = pd.DataFrame({"between": [0.5, 0.0], "within": [0.6, 1.0]})
+    (ax,) = plotting.draw_cluster_curves({"layer": table})
+    found = {name: y for name, (_, y) in lines_of(ax).items()}
+    assert found == {"within the networks": [0.6, 1], "between the networks": [0.5, 0]}
 
 
 def test_by_layer_draws_the_mean_of_each_relation_where_there_are_values():
@@ -73,15 +83,6 @@ def test_by_layer_leaves_out_layers_without_any_value():
     (ax,) = plotting.draw_by_layer(table, {"r": "value"})
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["y", "z"]
     assert lines_of(ax)["strangers"] == ([0, 1], [0.1, 0.3])
-
-
-def test_patches_stand_in_rows():
-    strips = np.zeros((9, 3, 5, 5), dtype=np.uint8)
-    axes = plotting.draw_patches({"r = .9": (strips, strips), "r = .1": (strips, strips)})
-    assert plotting.draw_patches({"r = .9": (strips, strips)}).shape == (1, 2)
-    picture = axes[0, 0].images[0].get_array()
-    assert axes.shape == (2, 2) and picture.shape == (5, 54, 3)
-    assert (picture[:, 5::6] == 255).all() and picture.sum() == 255 * 5 * 9 * 3
 
 
 def test_heatmaps_tick_the_stages():

@@ -33,22 +33,25 @@ def test_pairs_one_by_one_match_as_all_together(session, monkeypatch):
     pd.testing.assert_frame_equal(table, unit_tables.unit_matches.__wrapped__(session))
 
 
-def test_layers_and_patches_are_kept_for_a_reader_without_data(session, monkeypatch):
-    layers, patches = results.example_units(session)
+def test_units_of_strangers_are_kept_for_a_reader_without_data(session, monkeypatch):
+    shown = results.example_units(session)
     monkeypatch.setattr(comparing, "compared", None)  # not needed again
-    again, pictures = results.example_units(session)
-    assert {relation for relation, _ in layers} == {"parent and child", "strangers"}
-    assert len(layers) == 6
-    for place, layer in layers.items():
-        pairs = zip(layer, again[place], strict=True)
+    again = results.example_units(session)
+    assert len(shown.layers) == 19
+    for place, layer in shown.layers.items():
+        pairs = zip(layer, again.layers[place], strict=True)
         assert all(np.array_equal(x, y, equal_nan=True) for x, y in pairs)
-    assert patches["conv1", "A"].shape[1:] == (9, 3, 11, 11)
-    assert patches.keys() == pictures.keys()
+    assert shown.fields == {"conv1": 3, "res2b": 11, "res3b_branch2a": 25}
+    assert shown.patches["conv1", "A"].shape == (16, 9, 3, 7, 7)
+    assert shown.patches["res3b_branch2a", "C"].shape == (32, 9, 3, 25, 25)
+    assert shown.information["res2b"].shape == (16, 16) and (shown.information["res2b"] >= 0).all()
+    assert shown.joint["conv1"].shape == (4, 40, 40)
 
 
-def test_names_of_kept_arrays_are_read_as_they_are_written():
-    for parts in (("parent and child", "conv1", "mean_a"), ("patches", "res2a_branch2a", "N01")):
-        assert unit_tables.unpack(unit_tables.pack(*parts)) == parts
+def test_five_layers_stand_at_the_depths_of_the_paper_s():
+    places = unit_tables.at_their_depths([f"layer {i}" for i in range(19)])
+    assert list(places) == ["conv1", "conv2", "conv3", "conv4", "conv5"]
+    assert [places[name][6:] for name in places] == ["0", "4", "9", "14", "18"]
 
 
 def test_dead_units_are_kept_as_such(session):
@@ -56,7 +59,7 @@ def test_dead_units_are_kept_as_such(session):
     state, about = keep.read_tensors(path)
     state["bn_conv1.weight"][3], state["bn_conv1.bias"][3] = 0, -1
     keep.write_tensors(path, state, about)
-    between = results.example_units(session).layers["strangers", "conv1"].between
+    between = results.example_units(session).layers["conv1"].between
     assert np.isnan(between[3]).all() and np.isfinite(between[2]).any()
     table = results.unit_matches(session).query("a == 'A' and layer == 'conv1'")
     assert (table["dead_a"] >= 1).all() and table["matching"].notna().all()

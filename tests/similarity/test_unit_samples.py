@@ -46,10 +46,22 @@ def test_top_patches_are_where_the_unit_is_highest():
         model[0].weight.fill_(1)
     images = torch.zeros(4, 3, 16, 16)
     images[2, :, 9, 4] = 1.0
-    images[1, :, 0, 15] = 0.5  # in a corner: the patch stays inside
+    images[1, :, 0, 15] = 0.5  # in a corner: the patch reaches beyond the image
     patches = unit_samples.top_patches(model, images, "relu_1", [0], count=2, size=5)
     assert patches.shape == (1, 2, 3, 5, 5)
-    assert patches[0, 0, 0, 2, 2] == 1 and patches[0, 1, 0, 0, 4] == 0.5
+    assert patches[0, 0, 0, 2, 2] == 1 and patches[0, 1, 0, 2, 2] == 0.5
+    beyond = patches[0, 1] == unit_samples.GREY
+    assert beyond[:, :2].all() and beyond[:, :, 3:].all() and not beyond[:, 2:, :3].any()
+
+
+def test_answers_of_pairs_are_counted_together():
+    a = torch.rand(4000, 2, generator=torch.Generator().manual_seed(1))
+    counts, limits = unit_samples.joint_histograms(a, a.flip(1) * 2, [(0, 1), (0, 0)], bins=10)
+    assert counts.shape == (2, 10, 10) and limits.shape == (2, 2)
+    assert counts.sum((1, 2)).min() >= 0.995 * 4000
+    assert counts[0].diagonal().sum() == counts[0].sum()  # twice itself
+    assert counts[1].diagonal().sum() < 0.2 * counts[1].sum()
+    torch.testing.assert_close(limits[0, 1], 2 * limits[0, 0])
 
 
 def test_a_unit_of_a_dense_layer_sees_the_middle_of_an_image():

@@ -108,9 +108,8 @@ def test_a_table_of_matches_says_what_its_columns_mean():
 
 def test_best_and_worst_units_come_with_their_partners():
     between = np.array([[0.1, 0.2], [0.9, 0.3], [np.nan, np.nan], [0.0, 0.7], [0.5, 0.4]])
-    layer = units.Layer(*[np.zeros(5)] * 4, np.eye(5), np.eye(2), between, 10)
-    assert units.best_and_worst(layer, 1) == ([1, 0], [0, 1])
-    assert units.best_and_worst(layer, 9) == ([1, 3, 4, 0], [0, 1, 0, 1])  # without the dead one
+    assert units.best_and_worst(between, 1) == ([1, 0], [0, 1])
+    assert units.best_and_worst(between, 9) == ([1, 3, 4, 0], [0, 1, 0, 1])  # without the dead one
 
 
 def test_mutual_information_is_that_of_the_same_bins():

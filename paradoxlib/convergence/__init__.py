@@ -1,0 +1,10 @@
+"""What Convergent Learning leaves open (Li et al. 2015, section 5), asked of a study's networks."""
+
+from paradoxlib.convergence.joining import combinations, ensemble_scores, ensembles
+from paradoxlib.convergence.removing import (
+    compression,
+    function_scores,
+    task_matches,
+    unit_facts,
+)
+from paradoxlib.results.tables import TABLES  # those of results, and these
