@@ -25,6 +25,7 @@ SIGNALS = {
     "notebook": signal.SIGHUP,
     "killed": signal.SIGKILL,
 }
+SIDE_BY_SIDE = ("04_one", "05_other", "06_waiting")  # two at once, where there are two cores
 LONG = TINY.replace("fine_tuning: {epochs: 1", "fine_tuning: {epochs: 99999")
 LONG = LONG.replace("C: {seed: 3}", "C: {seed: 3, epochs: 99999}")
 LARGE = TINY.split("evaluation:")[0].replace("test_images: 30", "test_images: 500")
@@ -83,8 +84,8 @@ def heed_signals():
         signal.signal(one, signal.SIG_DFL)
 
 
-def start(home, study, code, weights=None):
-    """Start the command on a study with one notebook of one cell."""
+def start(home, study, code, weights=None, names=("01_work",)):
+    """Start the command on a study with notebooks of one cell."""
     (home / "notebooks").mkdir(parents=True)
     parameters = new_code_cell(
         'study_name = "demo"\nrecompute = True', metadata={"tags": ["parameters"]}
@@ -92,7 +93,8 @@ def start(home, study, code, weights=None):
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = new_notebook(cells=[parameters, new_code_cell(code)])
     notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
-    nbformat.write(notebook, home / "notebooks" / "01_work.ipynb")
+    for name in names:
+        nbformat.write(notebook, home / "notebooks" / f"{name}.ipynb")
     if weights:
         shutil.copytree(weights, home / "weights")
     mark, log = uuid.uuid4().hex, home / "log.txt"
@@ -129,7 +131,7 @@ def ends(tmp_path_factory, trained_home):
         "training": start(folder / "training", LONG, TRAINING, weights),
         "killed": start(folder / "killed", LONG, TRAINING, weights),
         "evaluation": start(folder / "evaluation", LARGE, EVALUATION, weights),
-        "notebook": start(folder / "notebook", TINY, NOTEBOOK),
+        "notebook": start(folder / "notebook", TINY, NOTEBOOK, weights, SIDE_BY_SIDE),
     }
     ends = {}
     try:
@@ -187,4 +189,4 @@ def test_no_temporary_file_is_left(ends, tmp_path_factory):
         if SIGNALS[moment] != signal.SIGKILL:
             home = next(tmp_path_factory.getbasetemp().glob(f"runs*/{moment}"))
             assert not [path for path in home.rglob(".*") if path.is_file()]
-            assert not list(home.rglob("address.json")) and not list(home.rglob("failed*"))
+            assert not list(home.rglob("kernel")) and not list(home.rglob("failed*"))

@@ -55,7 +55,7 @@ def execute(
     """
     figures = paths.figures_folder(study.name)
     before = written(figures)
-    failed = paths.run_file(study.name, f"failed_{notebook.name}")
+    failed = failed_file(study.name, notebook.name)
     address = address_file(study.name, notebook.stem)
     address.parent.mkdir(parents=True, exist_ok=True)
     config = Config(ConnectionFileMixin={"connection_file": str(address)})
@@ -82,6 +82,11 @@ def execute(
     with keep.atomic(target) as temporary:
         nbformat.write(document, temporary)
     failed.unlink()
+
+
+def failed_file(study_name: str, notebook: str) -> Path:
+    """Return the copy of a notebook while it is executed, which stays where it fails."""
+    return paths.run_file(study_name, f"failed_{notebook}")
 
 
 def written(folder: Path) -> dict[str, int]:
