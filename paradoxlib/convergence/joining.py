@@ -16,7 +16,7 @@ from paradoxlib.studies import comparing
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
-TIMES = {"test": 5, "train": 10}  # images, as multiples of a study's `transplant_images`
+TIMES = {"test": 5, "train": 5}  # images, as multiples of a study's `transplant_images`
 KEPT = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the second network's features
 ORDERS = ("overlapping first", "random", "unique first")
 RIDGE = 1e-2  # of the mean variance of a feature
@@ -28,7 +28,7 @@ def images_key(study: Study) -> tuple:
     return comparing.COMPARED, study.transplant_images, TIMES
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def last_features(
     session: Session, networks: Mapping[str, resnets.ResNet], split: str
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
@@ -86,8 +86,8 @@ def ensembles(session: Session) -> pd.DataFrame:
 def ensemble_scores(session: Session) -> pd.DataFrame:
     """Return how the matching of units goes with the gains of averaging two networks.
 
-    The rows (of, pairs), a gain and a kind of pairs, have n, Spearman's ``rho``, the ends of its 95 % interval over resampled
-    networks, and p by permutation.
+    The rows (of, pairs), a gain and a kind of pairs, have n, Spearman's ``rho``, the ends of its
+    95 % interval over resampled networks, and p by permutation.
     """
     scores = []
     for gain in GAINS:
