@@ -16,9 +16,9 @@ from paradoxlib.studies import comparing
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
-TIMES = {"test": 5, "train": 10}  # images, as multiples of a study's `transplant_images`
-KEPT = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the second network's features
-ORDERS = ("overlapping first", "random", "unique first")
+TIMES = {"test": 5, "train": 5}  # images, as multiples of a study's `transplant_images`
+KEPT_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the second network's features
+DROPPED_FIRST = ("overlapping first", "random", "unique first")
 RIDGE = 1e-2  # of the mean variance of a feature
 GAINS = ("gain_over_mean", "gain_over_better")
 
@@ -28,7 +28,7 @@ def images_key(study: Study) -> tuple:
     return comparing.COMPARED, study.transplant_images, TIMES
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def last_features(
     session: Session, networks: Mapping[str, resnets.ResNet], split: str
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
@@ -86,8 +86,8 @@ def ensembles(session: Session) -> pd.DataFrame:
 def ensemble_scores(session: Session) -> pd.DataFrame:
     """Return how the matching of units goes with the gains of averaging two networks.
 
-    The rows (of, pairs), a gain and a kind of pairs, have n, Spearman's ``rho``, the ends of its 95 % interval over resampled
-    networks, and p by permutation.
+    The rows (of, pairs), a gain and a kind of pairs, have n, Spearman's ``rho``, the ends of its
+    95 % interval over resampled networks, and p by permutation.
     """
     scores = []
     for gain in GAINS:
@@ -130,7 +130,7 @@ def overlap_of(ours: torch.Tensor, theirs: torch.Tensor) -> np.ndarray:
     "combinations",
     "a, b, order, kept, accuracy",
     needs="weights, images",
-    depends=lambda study: (*images_key(study), KEPT, ORDERS, RIDGE),
+    depends=lambda study: (*images_key(study), KEPT_SHARES, DROPPED_FIRST, RIDGE),
 )
 def combinations(session: Session) -> pd.DataFrame:
     """What a linear layer reads from founders' last features and a share of another's.
@@ -153,7 +153,7 @@ def combinations(session: Session) -> pd.DataFrame:
             "unique first": rare_first[::-1].copy(),
         }
         for order, features in kept_first.items():
-            for share in KEPT:
+            for share in KEPT_SHARES:
                 kept = features[: round(share * len(features))]
                 x, new = (torch.cat([s[a], s[b][:, kept]], 1) for s in (train, test))
                 accuracy = linear_accuracy((x, classes), (new, truth))

@@ -73,7 +73,7 @@ def unit_facts(session: sessions.Session) -> pd.DataFrame:
     A dead unit has no match.
     """
     networks, images = founders(session), comparing.pictures(session)
-    labels = session.images("test").first(comparing.IMAGES).labels
+    labels = session.images("test").first(len(images)).labels
     where = single_places(next(iter(networks.values())), images)
     found = units.correlations(networks, images, list(where.values()), 50)
     rows = []

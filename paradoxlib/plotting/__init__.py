@@ -43,11 +43,13 @@ from paradoxlib.plotting.profiles import (
 )
 from paradoxlib.plotting.style import MARKS, PALETTE, RELATIONS, SCALES, label, use_style
 from paradoxlib.plotting.unit_plots import (
+    draw_bands,
     draw_blocks,
     draw_by_layer,
     draw_cluster_curves,
     draw_component_shares,
     draw_correlations,
+    draw_gains,
     draw_heatmaps,
     draw_match_curves,
 )
@@ -60,6 +62,7 @@ __all__ = [
     "draw_accuracy_curves",
     "draw_against_rate",
     "draw_agreement",
+    "draw_bands",
     "draw_bench",
     "draw_blocks",
     "draw_by_layer",
@@ -71,6 +74,7 @@ __all__ = [
     "draw_cumulative",
     "draw_densities",
     "draw_exchange_shares",
+    "draw_gains",
     "draw_grounding",
     "draw_heatmaps",
     "draw_history",

@@ -14,7 +14,11 @@ from matplotlib.patches import Rectangle
 from paradoxlib.plotting import style
 
 # The lines of the layers' plots, in their order.
-GROUPS = dict(reversed(style.RELATIONS.items())) | {"chance": style.Look("black", "x")}
+GROUPS = dict(reversed(style.RELATIONS.items())) | {
+    "another task": style.Look("#0072B2", "D"),
+    "untrained": style.Look("#56B4E9", "v"),
+    "chance": style.Look("black", "x"),
+}
 
 
 def draw_correlations(
@@ -135,6 +139,48 @@ def draw_by_layer(
         ax.grid()
     axes[-1].set_xticks(range(len(layers)), layers, rotation=90)
     axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axes[0].figure.suptitle(title)
+    return axes
+
+
+def draw_bands(
+    table: pd.DataFrame, labels: tuple[str, str], title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw a line with its interval for each group of values.
+
+    `table` has rows (group, x) with ``value``, ``low`` and ``high``; `labels` are of the axes.
+    """
+    ax = ax or plt.subplots(figsize=(7, 4.2))[1]
+    markers = "osv^Dx"
+    for i, (name, part) in enumerate(table.groupby(level=0, sort=False)):
+        x = part.index.get_level_values(1)
+        colour = f"C{i}"
+        ax.plot(x, part["value"], color=colour, marker=markers[i % 6], markersize=4, label=name)
+        ax.fill_between(x, part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
+    ax.set(xlabel=labels[0], ylabel=labels[1], title=title)
+    ax.legend()
+    ax.grid()
+    return ax
+
+
+def draw_gains(
+    pairs: pd.DataFrame, columns: Mapping[str, str], title: str = "", axes: Any = None
+) -> np.ndarray:
+    """Draw what pairs gain over how well their units match, a panel for each column.
+
+    Rows (a, b) have `relation`, `matching` and the columns {column: words for its axis}.
+    """
+    if axes is None:
+        axes = plt.subplots(1, len(columns), figsize=(5 * len(columns), 4))[1]
+    axes = np.atleast_1d(axes)
+    for ax, (column, text) in zip(axes, columns.items(), strict=True):
+        for name, (colour, marker) in style.RELATIONS.items():
+            some = pairs[pairs["relation"] == name]
+            ax.scatter(some["matching"], some[column], 22, colour, marker, alpha=0.7, label=name)
+        ax.axhline(0, color="#888888", linewidth=0.8)
+        ax.set(xlabel="mean correlation of matched units", ylabel=text)
+        ax.grid()
+    axes[0].legend()
     axes[0].figure.suptitle(title)
     return axes
 

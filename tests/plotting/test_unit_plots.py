@@ -85,6 +85,21 @@ def test_by_layer_leaves_out_layers_without_any_value():
     assert lines_of(ax)["strangers"] == ([0, 1], [0.1, 0.3])
 
 
+def test_bands_are_a_line_for_each_group():
+    rows = pd.MultiIndex.from_product([["one", "two"], [0.0, 0.5]])
+    table = pd.DataFrame({"value": [1, 2, 3, 4], "low": [0, 1, 2, 3], "high": [2, 3, 4, 5]}, rows)
+    ax = plotting.draw_bands(table, ("share", "accuracy"))
+    assert lines_of(ax) == {"one": ([0, 0.5], [1, 2]), "two": ([0, 0.5], [3, 4])}
+    assert len(ax.collections) == 2 and ax.get_xlabel() == "share"
+
+
+def test_gains_are_marked_by_relation():
+    pairs = pd.DataFrame({"relation": ["strangers"], "matching": [0.3], "gain": [0.02]})
+    (ax,) = plotting.draw_gains(pairs, {"gain": "accuracy gained"})
+    points = {c.get_label(): c.get_offsets().tolist() for c in ax.collections}
+    assert points["strangers"] == [[0.3, 0.02]] and points["same family"] == []
+
+
 def test_heatmaps_tick_the_stages():
     names = ["conv1", "relu_1", "res2a_branch2a", "fc"]
     (ax,) = plotting.draw_heatmaps({"a": pd.DataFrame(np.eye(4), names, names)})
