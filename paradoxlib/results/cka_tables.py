@@ -1,17 +1,16 @@
-"""Tables of the similarity of representations (CKA, Nguyen et al. 2020), and of its measures."""
+"""Tables of the similarity of representations (CKA, Nguyen et al. 2020)."""
 
 import numpy as np
 import pandas as pd
 import torch
 
 from paradoxlib import keep
+from paradoxlib.behaviour import facts, intervals
 from paradoxlib.images import distortions
-from paradoxlib.measures import grounding, of_networks
-from paradoxlib.measures.catalogue import MEASURES
 from paradoxlib.networks import activations, models, resnets
 from paradoxlib.paper import sisters, verdicts
 from paradoxlib.results.tables import Kept, table, tensors
-from paradoxlib.similarity import cka
+from paradoxlib.similarity import cka, structure
 from paradoxlib.studies import comparing, trained, training
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study, load
@@ -19,8 +18,9 @@ from paradoxlib.studies.study import Study, load
 DEEPER = ("cifar10-resnet101", "cifar10-resnet152")  # studies whose networks are compared by depth
 PASSES = 2  # over the images, in the comparison of depths
 COMPONENT_IMAGES = 250  # that principal components are computed from
-GROUNDED = {name: one.features for name, one in MEASURES.items() if one.features}
-FOUNDERS, BLOCKS, PROBED = 4, 9, 400  # networks, layers and images at most that ground measures
+FOUNDERS_SHOWN = 9  # founders at most whose layers are all compared
+SETS, BATCHES, ORDERS = 10, 4, 10  # of test images at most; batches of a set; orders of its images
+RESAMPLES = 1000  # draws of batches
 
 
 def layers_key(study: Study) -> str:
@@ -112,12 +112,17 @@ def depth_components(session: Session) -> pd.DataFrame:
     """Share of variance in the first principal component, of networks of several depths.
 
     Networks are named by their studies. `dominant` is the share that lies in the 2 % of the images
-    that are furthest from the mean (`cka.dominant_images`).
+    that are furthest from the mean (`structure.dominant_images`).
     """
-    some, parts = comparing.pictures(session, COMPONENT_IMAGES), {}
-    for name, network in compared_depths(session).items():
-        shares = {"share": cka.first_component(network, some)}
-        parts[name] = pd.DataFrame(shares | {"dominant": cka.dominant_images(network, some)})
+    return components(compared_depths(session), comparing.pictures(session, COMPONENT_IMAGES))
+
+
+def components(networks: dict[str, resnets.ResNet], images: torch.Tensor) -> pd.DataFrame:
+    """Return the rows of `depth_components` (network, layer, share, dominant)."""
+    parts = {}
+    for name, network in networks.items():
+        shares = {"share": structure.first_component(network, images)}
+        parts[name] = pd.DataFrame(shares | {"dominant": structure.dominant_images(network, images)})
     return pd.concat(parts, names=["network", "layer"]).reset_index()
 
 
@@ -148,116 +153,124 @@ def cka_pairs(session: Session) -> pd.DataFrame:
 
 @table(
     "first_components",
-    "network, layer, share",
+    "network, layer, share, dominant",
     needs="weights, images",
-    depends=lambda study: (COMPONENT_IMAGES, comparing.example_pairs(study)),
+    depends=lambda study: (COMPONENT_IMAGES, FOUNDERS_SHOWN),
 )
 def first_components(session: Session) -> pd.DataFrame:
-    """Share of each layer's variance over images in its first principal component.
+    """Share of each layer's variance in its first principal component, and in few images.
 
-    Of the networks of the example pairs.
+    Of the founders that are compared; `dominant` as in `depth_components`.
     """
+    return components(founders(session), comparing.pictures(session, COMPONENT_IMAGES))
+
+
+def founders(session: Session) -> dict[str, resnets.ResNet]:
+    """Return the founders whose layers are all compared, `FOUNDERS_SHOWN` at most."""
     networks = comparing.compared(session, session.device)
-    images = comparing.pictures(session)
-    examples = comparing.example_pairs(session.study)
-    parts = {}
-    for name in dict.fromkeys(name for pair in examples.values() for name in pair):
-        shares = cka.first_component(networks[name], images[:COMPONENT_IMAGES])
-        parts[name] = shares.rename("share")
-    return pd.concat(parts, names=["network", "layer"]).reset_index()
+    names = [name for name in networks if name in session.study.families][:FOUNDERS_SHOWN]
+    return {name: networks[name] for name in names}
 
 
-def checkerboard(matrix: pd.DataFrame) -> tuple[float, float]:
-    """Return how much more alike additions are than what lies inside blocks (CKA, layers x layers).
-
-    The mean of additions with additions, less that of additions with convolutions inside blocks;
-    and less that of such convolutions among themselves. No layer is compared with its like.
-    """
-    both = rows, columns = matrix.index.to_numpy(), matrix.columns.to_numpy()
-    (stream, theirs), (inside, others) = (
-        [np.array([name.startswith(kind) and part in name for name in axis]) for axis in both]
-        for kind, part in (("add", ""), ("res", "branch2"))
-    )
-    values, other = matrix.to_numpy(), rows[:, None] != columns
-    alike, across, among = (
-        values[np.outer(*pair) & other].mean()
-        for pair in ((stream, theirs), (stream, others), (inside, others))
-    )
-    return alike - across, alike - among
-
-
-@table(
-    "cka_claims",
-    ", ".join(verdicts.CLAIM_COLUMNS),
-    needs="cka_layers",
-    depends=lambda study: (layers_key(study),),
+@tensors(
+    "cka_founders",
+    "weights, images",
+    lambda study: keep.key(study.table_key("cka_founders"), comparing.IMAGES, FOUNDERS_SHOWN),
 )
-def cka_claims(session: Session) -> pd.DataFrame:
-    """What the article on CKA states of one architecture: the same columns as `claims`."""
-    boards = {
-        f"{relation}, {condition}": checkerboard(matrix)
-        for (relation, condition), matrix in cka_layers(session).items()
-    }
-    return verdicts.tabulate(sisters.checkerboard_claims(boards))
+def cka_of_founders(session: Session) -> Kept:
+    """CKA of all layers of founders with themselves and each other, whole and with a part removed.
 
-
-@table(
-    "depth_claims",
-    ", ".join(verdicts.CLAIM_COLUMNS),
-    needs="cka_depths",
-    depends=lambda study: tuple(depth_settings(study)),
-)
-def cka_depth_claims(session: Session) -> pd.DataFrame:
-    """What the article on CKA states of networks of several depths: the same columns."""
-    depths = cka_depths(session)
-    boards = {
-        f"{session.study.name} with {name}": checkerboard(own) for name, own in depths.items()
-    }
-    deepest, alike = depths[DEEPER[-1]].to_numpy(), {}
-    for few, many in sisters.DEPTHS:
-        first = np.nanmean(deepest[:few, :many])
-        rests = deepest[few:, :many], deepest[:few, many:]
-        alike[few, many] = tuple(first - np.nanmean(rest) for rest in rests)
-    counts = {name: models.count_values(models.build(name, 1000)) for name in sisters.PARAMETERS}
-    found = sisters.checkerboard_claims(boards) + sisters.depth_claims(alike)
-    return verdicts.tabulate(found + sisters.parameter_claims(counts))
-
-
-def features_of_founders(session: Session) -> list[dict[str, np.ndarray]]:
-    """Return {block: the means of its units (n, units)} of founders, on the first test images.
-
-    The blocks, what follows their additions, are `BLOCKS` at most, evenly spaced.
+    The part is the first principal component of each layer, batch by batch; clean images.
     """
-    training.train_all(session)
-    images, found = comparing.pictures(session, PROBED), []
-    for name in list(session.study.families)[:FOUNDERS]:
-        network = trained.load_network(session.study, name)
-        places = activations.relu_places(network, images[:1])
-        blocks = [place for place in places if "_" not in place and place != "conv1"]
-        chosen = np.linspace(0, len(blocks) - 1, min(BLOCKS, len(blocks))).round().astype(int)
-        means = of_networks.unit_means(network, images)
-        found.append({blocks[i]: means[places[blocks[i]]] for i in chosen})
+    shown, images = founders(session), comparing.pictures(session)
+    made, layers = {}, []
+    for removed in (0, 1):
+        for (a, b), matrix in cka.cka_matrices(shown, images, removed=removed).items():
+            made[f"{a}|{b}|{removed}"] = torch.tensor(matrix.to_numpy(), dtype=torch.float16)
+            layers = list(matrix.index)
+    return made, {"layers": layers}
+
+
+def cka_founders(session: Session) -> dict[tuple[str, str, int], pd.DataFrame]:
+    """Return {(founder, founder, components removed): CKA (layers of one, layers of the other)}.
+
+    `FOUNDERS_SHOWN` at most; of the components the first one, or none. For clean images.
+    """
+    kept, about = cka_of_founders(session)
+    layers, found = about["layers"], {}
+    for name, values in kept.items():
+        a, b, removed = name.split("|")
+        found[a, b, int(removed)] = pd.DataFrame(values.double().numpy(), layers, layers)
     return found
 
 
 @table(
-    "measure_grounding",
-    "measure, test, value, low, high, resampled",
-    needs="weights, images",
-    depends=lambda study: (list(GROUNDED), FOUNDERS, BLOCKS, PROBED),
+    "cka_structure",
+    "a, b, removed, stream, inside, across, mean_cka, block",
+    needs="cka_founders",
+    depends=lambda study: (comparing.IMAGES, FOUNDERS_SHOWN),
 )
-def measure_grounding(session: Session) -> pd.DataFrame:
-    """Do measures of features see seeds less than depth, and what a linear probe loses?
+def cka_structure(session: Session) -> pd.DataFrame:
+    """What is seen in the CKA of all layers of founders: the checkerboard and the largest block."""
+    rows = []
+    for (a, b, removed), matrix in cka_founders(session).items():
+        values = matrix.to_numpy()[~np.eye(len(matrix), dtype=bool)]
+        start, stop = structure.largest_block(matrix) if a == b else (0, np.nan)
+        kinds = structure.checkerboard(matrix)
+        row = {"a": a, "b": b, "removed": removed} | kinds
+        rows.append(row | {"mean_cka": np.nanmean(values), "block": (stop - start) / len(matrix)})
+    return pd.DataFrame(rows)
 
-    Tests are ``specificity`` and ``sensitivity``, see `measures.grounding`. The probe reads
-    `PROBED` images at most; measures compare the first half of them.
+
+@table(
+    "cka_batches",
+    "relation, layer, images, batches, cka, low, high",
+    needs="weights, images",
+    depends=lambda study: (comparing.IMAGES, SETS, BATCHES, ORDERS, comparing.example_pairs(study)),
+)
+def cka_batches(session: Session) -> pd.DataFrame:
+    """CKA against the number of batches: of ever other images, or of the same ones in new orders.
+
+    Of the example pairs and by chance, in the first, the middle and the last ReLU. The test images
+    make `SETS` sets. Rows of ``other images`` draw batches of all sets with replacement; rows of
+    ``the same images`` go on through a set, `BATCHES` to a pass. The interval is the range of 95 %
+    of these draws, or of the sets: what another choice of images would have given.
     """
-    networks = features_of_founders(session)
-    labels = session.images("test").first(PROBED).labels.numpy()
-    seen, rows = len(labels) // 2, []
-    shown = [{layer: x[:seen] for layer, x in features.items()} for features in networks]
-    removed = grounding.removals(networks, labels, seen)
-    for name, function in GROUNDED.items():
-        rows.append((name, "specificity", *grounding.specificity(function, shown), "layers"))
-        rows.append((name, "sensitivity", *grounding.sensitivity(function, removed), "layers"))
-    return pd.DataFrame(rows, columns=["measure", "test", "value", "low", "high", "resampled"])
+    sums, layers = sums_of_sets(session)
+    counts = sorted({*range(1, BATCHES), *range(BATCHES, BATCHES * ORDERS + 1, BATCHES)})
+    rows = []
+    for relation, found in sums.items():
+        for n in counts:
+            for kind, values in cka.of_batches(found, n, BATCHES, RESAMPLES).items():
+                ends = zip(layers, values.mean(0), *intervals.bounds(values), strict=True)
+                rows += [(relation, place, kind, n, *fact) for place, *fact in ends]
+    columns = ["relation", "layer", "images", "batches", "cka", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def sums_of_sets(session: Session) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return {relation: what CKA sums (set, batch, layer, 3)} of the example pairs, and the layers.
+
+    Of the sets of `cka_batches`; ``chance`` is the pair of strangers, one of which sees the images
+    of a set in another order.
+    """
+    examples = comparing.example_pairs(session.study)
+    names = dict.fromkeys(name for pair in examples.values() for name in pair)
+    networks = comparing.compared(session, session.device)
+    images = comparing.pictures(session, SETS * comparing.IMAGES)
+    where = activations.relu_places(next(iter(networks.values())), images)
+    places = [list(where)[i] for i in (0, len(where) // 2, -1)]
+    relus = [where[place] for place in places]
+    size = len(images) // max(1, min(SETS, len(images) // (BATCHES * cka.LEAST_IMAGES)))
+    sums: dict[str, list[np.ndarray]] = {}
+    for i, some in enumerate(images.split(size)):
+        if len(some) < size:
+            continue
+        grams = {name: cka.plain_grams(networks[name], some, relus) for name in names}
+        pairs = {relation: (grams[a], grams[b]) for relation, (a, b) in examples.items()}
+        one, other = list(pairs.values())[-1]
+        pairs["chance"] = one, other.roll((size // 2, size // 2), (1, 2))
+        for relation, both in pairs.items():
+            found = cka.hsic_of_batches(*both, size // BATCHES, ORDERS, seed=i)
+            sums.setdefault(relation, []).append(found)
+    return {relation: np.stack(found) for relation, found in sums.items()}, places

@@ -65,15 +65,6 @@ def test_measures_of_features_are_grounded_on_founders(session):
     assert table.loc[table["test"] == "specificity", "value"].between(0, 1).all()
 
 
-def test_a_checkerboard_is_told_from_a_plain_one():
-    names = ["add_1", "res2a_branch2a", "bn2a_branch2a", "add_2", "res2a_branch1", "res2b_branch2b"]
-    stream = np.array([name.startswith("add") for name in names])
-    values = np.where(np.outer(stream, stream), 0.9, 0.5)
-    values[np.outer(~stream, ~stream)] = 0.2
-    across, among = results.checkerboard(pd.DataFrame(values, names, names))
-    assert (across, among) == pytest.approx((0.4, 0.7))
-
-
 @pytest.mark.parametrize(
     ("study", "table"),
     [("cifar10-20", results.cka_claims), ("cifar10-resnet50", results.cka_depth_claims)],
