@@ -106,7 +106,7 @@ def test_a_table_s_state_tells_where_it_is_and_whose(tiny, content, kept):
 
 
 def test_every_column_has_one_meaning_and_is_used():
-    used = {column for table in results.TABLES.values() for column in table.columns}
+    used = {column for table in heatmaps.TABLES.values() for column in table.columns}
     assert used == set(results.meanings())
     assert all(isinstance(meaning, str) for meaning in results.meanings().values())
 
@@ -121,7 +121,7 @@ def test_committed_tables_have_the_columns_and_the_key_that_they_are_listed_with
         "{network}": list(study.networks),
         "{part}": list(surgery.NETWORK_PARTS),
     }
-    for table in results.TABLES.values():
+    for table in heatmaps.TABLES.values():
         path = paths.PACKAGE.parent / "figures" / name / f"{table.name}.csv"
         if table.suffix == ".csv" and keep.table_file(path).is_file():
             wanted = [c for column in table.columns for c in stand_for.get(column, [column])]

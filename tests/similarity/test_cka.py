@@ -162,15 +162,11 @@ def test_without_one_shared_direction_nothing_is_alike():
 
 def test_sums_of_batches_give_the_cka_of_the_same_batches(networks, images):
     layers = ["relu_1", "add_5", "fc"]
-    grams = [
-        torch.stack(
-            [cka.plain_gram(x) for x in activations.record(network, images, layers).values()]
-        )
-        for network in networks.values()
-    ]
+    grams = [cka.plain_grams(network, images, layers) for network in networks.values()]
     sums = cka.hsic_of_batches(*grams, size=13, passes=2, seed=4)
     assert sums.shape == (6, 3, 3)
-    matrix = cka.cka_matrix(*networks.values(), images, layers=layers, batch_size=13, passes=2, seed=4)
+    order = {"batch_size": 13, "passes": 2, "seed": 4}
+    matrix = cka.cka_matrix(*networks.values(), images, layers=layers, **order)
     np.testing.assert_allclose(cka.cka_of_sums(sums.sum(0)), np.diag(matrix), atol=1e-5)
     with pytest.raises(ValueError, match="CKA of 3 images"):
         cka.hsic_of_batches(*grams, size=3)

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from paradoxlib import seeds
+from paradoxlib.heatmaps import structure
 from paradoxlib.images import data
 from paradoxlib.networks import activations, models
-from paradoxlib.similarity import structure
 
 
 @pytest.fixture

@@ -45,6 +45,19 @@ def largest_block(matrix: pd.DataFrame, least: float = 0.9) -> tuple[int, int]:
     return 0, 1
 
 
+def beginning(layers: pd.Index, stage: int) -> int:
+    """Return the place of the first layer of a stage of one of our networks."""
+    return next(i for i, name in enumerate(layers) if name.startswith(f"res{stage}a"))
+
+
+def stands_out(matrix: pd.DataFrame, rows: int, columns: int) -> float:
+    """Return the mean CKA of the first layers of both networks less that of all other layers."""
+    values = matrix.to_numpy()
+    first = np.zeros(values.shape, bool)
+    first[:rows, :columns] = True
+    return np.nanmean(values[first]) - np.nanmean(values[~first])
+
+
 @torch.inference_mode()
 def first_component(
     model: torch.nn.Module, images: torch.Tensor, layers: Sequence[str] | None = None
