@@ -7,6 +7,7 @@ from paradoxlib.heatmaps.depth_tables import (
     depth_components,
 )
 from paradoxlib.heatmaps.founder_tables import (
+    BATCHES,
     cka_batches,
     cka_claims,
     cka_founders,
@@ -17,6 +18,7 @@ from paradoxlib.heatmaps.structure import checkerboard, largest_block
 from paradoxlib.results import TABLES
 
 __all__ = [
+    "BATCHES",
     "PASSES",
     "TABLES",
     "checkerboard",

@@ -25,7 +25,7 @@ def test_founders_are_compared_whole_and_without_their_first_component(session, 
     assert not np.allclose(found["A", "C", 0], found["A", "C", 1], atol=0.1)
     table = heatmaps.cka_structure(session).set_index(["a", "b", "removed"])
     assert table["block"].notna().groupby(["a", "b"]).all().tolist() == [True, False, True]
-    values = found["A", "C", 0].to_numpy()
+    values = found["A", "C", 0].to_numpy().copy()
     np.fill_diagonal(values, np.nan)
     assert table.loc[("A", "C", 0), "mean_cka"] == pytest.approx(np.nanmean(values))
     monkeypatch.setattr(comparing, "compared", None)  # not needed again

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from paradoxlib import keep, paths, plotting, results
+from paradoxlib import heatmaps, keep, paths, plotting, results
 from paradoxlib.networks import models, surgery
 from paradoxlib.results import behaviour_tables, network_tables, tables
 from paradoxlib.studies import sessions
