@@ -21,7 +21,7 @@ from paradoxlib.studies.sessions import Session
 COMPONENT_IMAGES = 250  # that principal components are computed from
 FOUNDERS_SHOWN = 9  # founders at most whose layers are all compared
 SETS, BATCHES, ORDERS = 10, 4, 10  # of test images at most; batches of a set; orders of its images
-RESAMPLES = 1000  # draws of batches, and of networks
+DRAWS = 1000  # draws of batches, and of networks
 
 
 def components(networks: dict[str, resnets.ResNet], images: torch.Tensor) -> pd.DataFrame:
@@ -124,7 +124,7 @@ def cka_batches(session: Session) -> pd.DataFrame:
     rows = []
     for relation, found in sums.items():
         for n in counts:
-            for kind, values in cka.of_batches(found, n, BATCHES, RESAMPLES).items():
+            for kind, values in cka.of_batches(found, n, BATCHES, DRAWS).items():
                 ends = zip(layers, values.mean(0), *intervals.bounds(values), strict=True)
                 rows += [(relation, place, kind, n, *fact) for place, *fact in ends]
     columns = ["relation", "layer", "images", "batches", "cka", "low", "high"]
@@ -197,7 +197,7 @@ def mean_fact(rows: pd.DataFrame, column: str) -> intervals.Estimate:
         everyone = pd.Series(True, rows.index)
         return intervals.estimate(facts.means_over_resampled_networks(rows, column, everyone))
     values = rows[column].to_numpy()
-    drawn = intervals.draw_networks(len(values), RESAMPLES, 0)
+    drawn = intervals.draw_networks(len(values), DRAWS, 0)
     return intervals.estimate(np.r_[values.mean(), drawn @ values / len(values)])
 
 

@@ -192,13 +192,14 @@ def draw_component_shares(table: pd.DataFrame, title: str = "", ax: Axes | None 
     layers = next(iter(parts.values()))["layer"]
     for i, (name, part) in enumerate(parts.items()):
         x = np.linspace(0, len(layers) - 1, len(part))
-        ax.plot(x, part["share"], marker=".", markersize=3, color=f"C{i % 8}", label=name)
+        look: dict[str, Any] = {"color": f"C{i % 8}", "linestyle": "-" if i < 8 else "--"}
+        ax.plot(x, part["share"], marker=".", markersize=3, label=name, **look)
     if all(part["layer"].equals(layers) for part in parts.values()):
         named = layers[~layers.str.startswith(("bn", "relu"))]
         ax.set_xticks(named.index, named, rotation=90, fontsize=7)
     else:
         ax.set_xticks([0, len(layers) - 1], ["input", "output"])
     ax.set(ylabel="share of the variance", ylim=(0, 1.02), title=title)
-    ax.legend()
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     ax.grid()
     return ax

@@ -12,14 +12,6 @@ from paradoxlib.studies import comparing
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
-DEEPER = ("cifar10-resnet101", "cifar10-resnet152")  # studies whose networks are compared by depth
-PASSES = 2  # over the images, in the comparison of depths
-COMPONENT_IMAGES = 250  # that principal components are computed from
-FOUNDERS_SHOWN = 9  # founders at most whose layers are all compared
-SETS, BATCHES, ORDERS = 10, 4, 10  # of test images at most; batches of a set; orders of its images
-RESAMPLES = 1000  # draws of batches, and of networks
-EARLY, LIKE_NONE = 20, 0.1  # first layers; a CKA below which a layer is like none
-
 
 def layers_key(study: Study) -> str:
     """Return the key of the CKA of the example pairs."""
