@@ -14,6 +14,7 @@ from paradoxlib.heatmaps.founder_tables import (
     cka_structure,
     first_components,
 )
+from paradoxlib.heatmaps.size_tables import cka_sizes, sizes
 from paradoxlib.heatmaps.structure import checkerboard, largest_block
 from paradoxlib.results import TABLES
 
@@ -27,8 +28,10 @@ __all__ = [
     "cka_depth_claims",
     "cka_depths",
     "cka_founders",
+    "cka_sizes",
     "cka_structure",
     "depth_components",
     "first_components",
     "largest_block",
+    "sizes",
 ]
