@@ -116,7 +116,8 @@ def chance_of(session: Session, examples: datasets.Images | None) -> dict[str, f
 
 def chance_of_layers(study: Study) -> dict[str, float]:
     """Return {layer: similarity of random kernels} of the study's architecture."""
-    return kernels.chance_of_shapes(models.kernel_shapes(study.model.architecture))
+    kind = study.model
+    return kernels.chance_of_shapes(models.kernel_shapes(kind.architecture, kind.width))
 
 
 def distorted(study: Study, images: datasets.Images) -> np.ndarray:

@@ -39,6 +39,8 @@ class Architecture:
 
 ARCHITECTURES = {
     "resnet20": Architecture(resnets.BasicResNet, (3, 3, 3), "he_normal"),
+    "resnet32": Architecture(resnets.BasicResNet, (5, 5, 5), "he_normal"),
+    "resnet56": Architecture(resnets.BasicResNet, (9, 9, 9), "he_normal"),
     "resnet50": Architecture(resnets.BottleneckResNet, (3, 4, 6, 3), "glorot_uniform"),
     "resnet101": Architecture(resnets.BottleneckResNet, (3, 4, 23, 3), "glorot_uniform"),
     "resnet152": Architecture(resnets.BottleneckResNet, (3, 8, 36, 3), "glorot_uniform"),
@@ -52,27 +54,30 @@ def build(
     initialiser: str | None = None,
     generator: torch.Generator | None = None,
     norm: str = "batch",
+    width: int = 1,
 ) -> resnets.ResNet:
     """Return a freshly initialised network.
 
     Parameters
     ----------
     name : str
-        One of `ARCHITECTURES`: ``resnet20``, ``resnet50``, ``resnet101`` or ``resnet152``.
+        One of `ARCHITECTURES`, as ``resnet20``.
     num_classes : int
         Outputs of the dense layer ``fc``; at least 2.
     small_images : bool
         For the ImageNet networks at 32 x 32 pixels: ``conv1`` without stride and no pooling after
-        it. The weights are the same in number and shape. resnet20 is made for 32 x 32 and ignores
-        it.
+        it. The weights are the same in number and shape. resnet20 and its kin are made for 32 x 32
+        and ignore it.
     initialiser : str, optional
         One of `initialisers.INITIALISERS`. Where it is not given, the architecture's own:
-        he_normal for resnet20 and glorot_uniform for the others.
+        he_normal for resnet20 and its kin, glorot_uniform for the others.
     generator : torch.Generator, optional
         Source of the random weights.
     norm : str
         One of `resnets.NORMS`: ``batch``, ``group``, or ``none``, a scale and a shift without a
         norm, where each block starts as the identity.
+    width : int
+        How many times as many channels as the architecture's all layers have; at least 1.
 
     Returns
     -------
@@ -82,7 +87,7 @@ def build(
     Raises
     ------
     ValueError
-        For an unknown architecture, initialiser or norm, or fewer than 2 classes.
+        For an unknown architecture, initialiser or norm, fewer than 2 classes, or a width below 1.
     """
     if name not in ARCHITECTURES:
         raise ValueError(f"unknown architecture {name!r}: choose one of {', '.join(ARCHITECTURES)}")
@@ -94,7 +99,9 @@ def build(
         raise ValueError(f"unknown initialiser {initialiser!r}: choose one of {known}")
     if norm not in resnets.NORMS:
         raise ValueError(f"unknown norm {norm!r}: choose one of {', '.join(resnets.NORMS)}")
-    model = empty(name, num_classes, small_images, norm)
+    if width < 1:
+        raise ValueError(f"width is {width}: it is a multiple of the architecture's, at least 1")
+    model = empty(name, num_classes, small_images, norm, width)
     initialisers.initialise(model, initialiser, generator)
     if norm == "none":
         for block in model.blocks:
@@ -104,11 +111,15 @@ def build(
 
 
 def empty(
-    name: str, num_classes: int = 10, small_images: bool = False, norm: str = "batch"
+    name: str,
+    num_classes: int = 10,
+    small_images: bool = False,
+    norm: str = "batch",
+    width: int = 1,
 ) -> resnets.ResNet:
     """Return a network with PyTorch's own first weights, for its layers' names and shapes."""
     architecture = ARCHITECTURES[name]
-    return architecture.network(architecture.depths, num_classes, small_images, norm)
+    return architecture.network(architecture.depths, num_classes, small_images, norm, width)
 
 
 def conv_layers(model: nn.Module) -> dict[str, nn.Conv2d]:
@@ -119,9 +130,10 @@ def conv_layers(model: nn.Module) -> dict[str, nn.Conv2d]:
     return {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
 
 
-def kernel_shapes(architecture: str) -> dict[str, torch.Size]:
-    """Return {convolution: shape of its weights} of one of `ARCHITECTURES`."""
-    return {name: layer.weight.shape for name, layer in conv_layers(empty(architecture)).items()}
+def kernel_shapes(architecture: str, width: int = 1) -> dict[str, torch.Size]:
+    """Return {convolution: shape of its weights} of one of `ARCHITECTURES`, so many times wide."""
+    layers = conv_layers(empty(architecture, width=width))
+    return {name: layer.weight.shape for name, layer in layers.items()}
 
 
 def convolutions(state: State) -> list[str]:

@@ -103,7 +103,8 @@ class ResNet(nn.Module, ABC):
     branches : tuple of str
         The names of a block's convolutions, in their order, the projection aside.
     width : int
-        The channels of the first layer and of the first stage's blocks; each stage doubles them.
+        The channels of the first layer and of the first stage's blocks; each stage doubles them. A
+        network may be so many times as wide as its class.
     expansion : int
         The channels that a block puts out, as a multiple of its width.
     norm : str
@@ -115,7 +116,7 @@ class ResNet(nn.Module, ABC):
     """
 
     branches: ClassVar[tuple[str, ...]]
-    width: ClassVar[int]
+    width: int
     expansion: ClassVar[int]
     mean: torch.Tensor
     std: torch.Tensor
@@ -127,8 +128,10 @@ class ResNet(nn.Module, ABC):
         num_classes: int,
         small_images: bool = False,
         norm: str = "batch",
+        times: int = 1,
     ) -> None:
         super().__init__()
+        self.width = times * self.width
         self.small_images, self.norm = small_images, norm
         self.blocks: list[Block] = []
         # of the training images; not part of the state, which holds the counted values alone

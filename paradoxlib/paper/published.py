@@ -49,6 +49,8 @@ EXPERIMENTS = (("cifar10", "resnet20"), ("imagenet", "resnet50"))
 # The architecture of the experiment that a study of each architecture is compared with.
 EXPERIMENT_OF = {
     "resnet20": "resnet20",
+    "resnet32": "resnet20",
+    "resnet56": "resnet20",
     "resnet50": "resnet50",
     "resnet101": "resnet50",
     "resnet152": "resnet50",

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 
 from paradoxlib.paper import published, verdicts
-from paradoxlib.paper.statements import Fact
+from paradoxlib.paper.statements import Fact, Said
 from paradoxlib.paper.verdicts import Claim
 
 NOTEBOOK_7 = "07_match_units"
@@ -20,6 +20,39 @@ CELLS = {
 }
 DEPTHS = ((20, 100), (20, 150))  # layers of ResNet50, and of ResNet152, that are said to be alike
 PARAMETERS = {"resnet50": 25_636_712, "resnet152": 60_419_944}
+THERE = (math.nan, *verdicts.POSITIVE, verdicts.FROM_TEXT)  # only said to be there
+MUCH = (math.nan, 0.5, 1.0, verdicts.FROM_US)
+# What is said of heatmaps: {fact: (group, statement, published value, its range, where from)}.
+SEEN: dict[str, tuple[str, str, float, float, float, str]] = {
+    "small": ("block", "Small networks have no block: share of a ResNet20's layers in its largest "
+              "run with a mean CKA of .9", math.nan, 0.0, 0.25, verdicts.FROM_US),
+    "block": ("block", "Deep networks have a block of layers that are all alike: share of "
+              "ResNet50's layers in its largest run with a mean CKA of .9",
+              math.nan, 0.25, 1.0, verdicts.FROM_US),
+    "late": ("block", "The block lies in the last two stages: share of its layers that follow the "
+             "beginning of stage 4", *MUCH),
+    "own": ("block", "The block is each network's own: mean CKA of the layers before it with "
+            "ResNet101 and ResNet152 less that of the block's", *THERE),
+    "component": ("block", "One direction makes the block: share of variance in the first "
+                  "principal component of its layers less that of the layers before it", *THERE),
+    "dominant": ("block", "A few images make the block: share of variance in 2 % of the images in "
+                 "its layers less that in the layers before it", *THERE),
+    "removed": ("block", "Without the first principal component the block goes: share of "
+                "ResNet50's layers in the largest block, before less after", *MUCH),
+    "early resnet101": ("depths", "The first few layers learn similar representations: mean CKA "
+                        "of the first 20 of ResNet50 and ResNet101 less that of the rest", *THERE),
+    "early resnet152": ("depths", "The first few layers learn similar representations: mean CKA "
+                        "of the first 20 of ResNet50 and ResNet152 less that of the rest", *THERE),
+    "lines": ("depths", "Vertical lines, layers of ResNet101 that are like none of ResNet50's "
+              "(a CKA below .1 with all of them): their share", *THERE),
+    "more lines": ("depths", "They become more apparent with ResNet152: their share less that of "
+                   "ResNet101", *THERE),
+    "covered": ("depths", "ResNet152's additional layers do not result in a different "
+                "representation: mean over its layers of the highest CKA with one of ResNet50's",
+                *MUCH),
+    "triple": ("values", "Values nearly triple from resnet50 to resnet152: their ratio",
+               3.0, 2.5, 3.5, verdicts.FROM_US),
+}  # fmt: skip
 
 
 def matching_claims(cells: Mapping[tuple[str, str], tuple[str, Fact, float]]) -> list[Claim]:
@@ -85,26 +118,27 @@ def best_unit_claims(
     return claims
 
 
-def checkerboard_claims(found: Mapping[str, tuple[float, float]]) -> list[Claim]:
+def checkerboard_claims(found: Mapping[str, tuple[Fact, Fact]], resampled: str) -> list[Claim]:
     """Return the claims on the checkerboard (notebook 08).
 
     `found` is {pair: (CKA of additions with additions less that of additions with convolutions
-    inside blocks, less that of such convolutions among themselves)}.
+    inside blocks, less that of such convolutions among themselves)}; `resampled` says what the
+    intervals cover.
     """
     others = (
         "with convolutions inside blocks",
         "of convolutions inside blocks among themselves",
     )
-    return [
-        exact_claim(
-            "checkerboard",
-            f"Additions are more alike than what lies inside blocks ({pair}): CKA of additions "
-            f"with additions less that {other}",
-            value,
-        )
-        for pair, values in found.items()
-        for other, value in zip(others, values, strict=True)
-    ]
+    claims = []
+    for pair, values in found.items():
+        for other, fact in zip(others, values, strict=True):
+            statement = (
+                f"Additions are more alike than what lies inside blocks ({pair}): CKA of additions "
+                f"with additions less that {other}"
+            )
+            said = math.nan, *verdicts.POSITIVE, verdicts.FROM_TEXT
+            claims.append(article_claim("checkerboard", statement, said, fact, resampled))
+    return claims
 
 
 def depth_claims(found: Mapping[tuple[int, int], tuple[float, float]]) -> list[Claim]:
@@ -123,22 +157,21 @@ def depth_claims(found: Mapping[tuple[int, int], tuple[float, float]]) -> list[C
             f"of those {few} with the later layers of ResNet152",
         )
         for other, value in zip(others, values, strict=True):
-            claims.append(exact_claim("depths", f"{first} less that {other}", value))
+            said = math.nan, *verdicts.POSITIVE, verdicts.FROM_TEXT
+            statement = f"{first} less that {other}"
+            claims.append(article_claim("depths", statement, said, (value, value, value)))
     return claims
 
 
-def exact_claim(group: str, statement: str, value: float) -> Claim:
-    """Return the claim that a difference of CKA is positive, of these networks."""
-    about = (
-        group,
-        statement,
-        "article",
-        NOTEBOOK_8,
-        math.nan,
-        *verdicts.POSITIVE,
-        verdicts.FROM_TEXT,
-    )
-    return Claim(*about, value, value, value, verdicts.OF_NOTHING)
+def seen_claims(found: Mapping[str, Fact | float], resampled: str) -> list[Claim]:
+    """Return the claims on what is seen in heatmaps, given facts by their names in `SEEN`."""
+    claims = []
+    for name, fact in found.items():
+        group, statement, value, low, high, where = SEEN[name]
+        known = fact if isinstance(fact, tuple) else (fact, fact, fact)
+        said = value, low, high, where
+        claims.append(article_claim(group, statement, said, known, resampled))
+    return claims
 
 
 def parameter_claims(counts: Mapping[str, int]) -> list[Claim]:
@@ -146,7 +179,15 @@ def parameter_claims(counts: Mapping[str, int]) -> list[Claim]:
     claims = []
     for architecture, count in counts.items():
         said = PARAMETERS[architecture]
-        about = "values", f"Values of {architecture}, 1,000 classes", "article", NOTEBOOK_8
-        ends = said, said, said, verdicts.FROM_TEXT, count, count, count, verdicts.OF_NOTHING
-        claims.append(Claim(*about, *ends))
+        ends = said, said, said, verdicts.FROM_TEXT
+        statement = f"Values of {architecture}, 1,000 classes"
+        claims.append(article_claim("values", statement, ends, (count, count, count)))
     return claims
+
+
+def article_claim(
+    group: str, statement: str, said: Said, fact: Fact, resampled: str = verdicts.OF_NOTHING
+) -> Claim:
+    """Return a claim of the article, or of the paper that it explains (notebook 08)."""
+    turns_at = 1.0 if statement.startswith("Values nearly triple") else math.nan
+    return Claim(group, statement, "article", NOTEBOOK_8, *said, *fact, resampled, turns_at)

@@ -5,6 +5,7 @@ Nothing happens at import: call `use_style` for the project's style sheet.
 """
 
 from paradoxlib.plotting.layers import (
+    draw_batches,
     draw_cumulative,
     draw_kernel_lengths,
     draw_layer_profile,
@@ -63,6 +64,7 @@ __all__ = [
     "draw_against_rate",
     "draw_agreement",
     "draw_bands",
+    "draw_batches",
     "draw_bench",
     "draw_blocks",
     "draw_by_layer",

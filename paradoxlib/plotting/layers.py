@@ -181,3 +181,45 @@ def draw_values(
     ax.set(ylabel=ylabel, title=title)
     ax.grid(axis="y")
     return ax
+
+
+def draw_batches(
+    table: pd.DataFrame, per_pass: int, title: str = "", axes: np.ndarray | None = None
+) -> np.ndarray:
+    """Draw CKA against the number of batches, a panel for each layer, with its intervals.
+
+    A dotted line marks the end of the first pass over the same images. Panels have one scale, about
+    other middles.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows (layer, images, batches) with `cka`, `low` and `high`.
+    per_pass : int
+        Batches of a pass.
+    """
+    layers = table["layer"].unique()
+    if axes is None:
+        axes = plt.subplots(1, len(layers), figsize=(3.8 * len(layers) + 1, 3.6))[1]
+    axes = np.atleast_1d(axes)
+    ends = table.groupby("layer").agg({"low": "min", "high": "max"})
+    reach = 0.55 * (ends["high"] - ends["low"]).max()
+    for ax, layer in zip(axes, layers, strict=True):
+        middle = ends.loc[layer].mean()
+        parts = table[table["layer"] == layer].groupby("images", sort=False)
+        for i, (images, part) in enumerate(parts):
+            look: dict[str, Any] = {"color": f"C{i}", "alpha": 0.2, "linewidth": 0}
+            ax.fill_between(part["batches"], part["low"], part["high"], **look)
+            shown: dict[str, Any] = {"color": f"C{i}", "marker": "os"[i], "markersize": 3}
+            ax.plot(part["batches"], part["cka"], **shown, label=images)
+        ax.axvline(per_pass, color="black", linestyle=":", linewidth=1, label="end of a pass")
+        limits = middle - reach, middle + reach
+        ax.set(xscale="log", xlabel="batches", title=layer, ylim=limits)
+        ticks = sorted({1, per_pass, 10 * per_pass})
+        ax.set_xticks(ticks, [f"{tick}" for tick in ticks])
+        ax.minorticks_off()
+        ax.grid(axis="y")
+    axes[0].set_ylabel("CKA")
+    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axes[0].figure.suptitle(title)
+    return axes

@@ -188,16 +188,21 @@ def draw_gains(
 def draw_heatmaps(
     panels: Mapping[str, pd.DataFrame], title: str = "", axes: np.ndarray | None = None
 ) -> np.ndarray:
-    """Draw the CKA of all layers of two networks, {heading: table (layer, layer)}.
+    """Draw the CKA of all layers of two networks, {heading: table (layer, layer)}, in one scale.
 
-    The first layer is at the lower left. Where a stage begins, its first layer is named.
+    The first layer is at the lower left. Where a stage begins, its first layer is named and a line
+    drawn. Four panels make two rows. The names of a table's axes label them.
     """
+    columns = 2 if len(panels) == 4 else len(panels)
     if axes is None:
-        axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels) + 1, 4.4))[1]
+        rows = len(panels) // columns
+        size = (4.4 * columns + 1, 4.4 * rows + 0.3)
+        axes = plt.subplots(rows, columns, figsize=size)[1]
     axes = np.atleast_1d(axes)
-    for ax, (name, table) in zip(axes, panels.items(), strict=True):
+    for ax, (name, table) in zip(axes.flat, panels.items(), strict=True):
+        ax.set_facecolor("#BBBBBB")  # of a layer that is the same for all images
         image = ax.imshow(
-            table,
+            np.ma.masked_invalid(table),
             cmap="magma",
             vmin=0,
             vmax=1,
@@ -206,12 +211,16 @@ def draw_heatmaps(
             origin="lower",
         )
         ax.set_title(name, fontsize=10)
-        for axis, layers in ((ax.yaxis, table.index), (ax.xaxis, table.columns)):
+        lines = (ax.yaxis, table.index, ax.axhline), (ax.xaxis, table.columns, ax.axvline)
+        for axis, layers, draw_line in lines:
             ticks = stage_starts(layers)
-            axis.set_ticks(ticks, layers[ticks], fontsize=7)
+            axis.set_ticks(ticks, layers[ticks], fontsize=8)
+            axis.set_label_text(layers.name or "", fontsize=9)
+            for edge in ticks[1:-1]:
+                draw_line(edge - 0.5, color="white", linewidth=0.5, alpha=0.6)
         ax.tick_params(axis="x", rotation=90)
-    axes[0].figure.colorbar(image, ax=axes, shrink=0.8, label="CKA")
-    axes[0].figure.suptitle(title)
+    axes.flat[0].figure.colorbar(image, ax=axes, shrink=0.8, label="CKA")
+    axes.flat[0].figure.suptitle(title)
     return axes
 
 
@@ -233,13 +242,14 @@ def draw_component_shares(table: pd.DataFrame, title: str = "", ax: Axes | None 
     layers = next(iter(parts.values()))["layer"]
     for i, (name, part) in enumerate(parts.items()):
         x = np.linspace(0, len(layers) - 1, len(part))
-        ax.plot(x, part["share"], marker=".", markersize=3, color=f"C{i % 8}", label=name)
+        look: dict[str, Any] = {"color": f"C{i % 8}", "linestyle": "-" if i < 8 else "--"}
+        ax.plot(x, part["share"], marker=".", markersize=3, label=name, **look)
     if all(part["layer"].equals(layers) for part in parts.values()):
         named = layers[~layers.str.startswith(("bn", "relu"))]
         ax.set_xticks(named.index, named, rotation=90, fontsize=7)
     else:
         ax.set_xticks([0, len(layers) - 1], ["input", "output"])
     ax.set(ylabel="share of the variance", ylim=(0, 1.02), title=title)
-    ax.legend()
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     ax.grid()
     return ax

@@ -101,7 +101,8 @@ def count_images(session: Session) -> Counts:
 
 def weight_bytes(study: Study, classes: int) -> float:
     """Return the bytes of one network's file: kernels are kept as float16, all else as float32."""
-    state = models.empty(study.model.architecture, classes).state_dict().values()
+    kind = study.model
+    state = models.empty(kind.architecture, classes, **kind.form).state_dict().values()
     return sum(value.numel() * (2 if value.dim() > 1 else 4) for value in state)
 
 
@@ -153,7 +154,7 @@ def sample_evaluation(session: Session, seconds: float) -> float:
 
 def fresh_network(study: Study) -> torch.nn.Module:
     """Return a new network of a study."""
-    return models.build(study.model.architecture, small_images=study.model.small_images)
+    return models.build(study.model.architecture, **study.model.form)
 
 
 def calls_a_second(call: Callable[[], None], device: torch.device, seconds: float) -> float:

@@ -14,21 +14,11 @@ from paradoxlib.results.behaviour_tables import (
     transplant_pair,
     transplants,
 )
-from paradoxlib.results.cka_tables import (
-    PASSES,
-    checkerboard,
-    cka_claims,
-    cka_depth_claims,
-    cka_depths,
-    cka_layers,
-    cka_pairs,
-    depth_components,
-    first_components,
-    measure_grounding,
-)
+from paradoxlib.results.cka_tables import cka_layers, cka_pairs
 from paradoxlib.results.measure_tables import (
     MEASURES,
     measure_bench,
+    measure_grounding,
     measure_values,
 )
 from paradoxlib.results.network_tables import (

@@ -5,24 +5,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
 
 from paradoxlib import devices
 from paradoxlib.behaviour import correspondence, paradox
-from paradoxlib.measures import of_networks, views
+from paradoxlib.measures import grounding, of_networks, views
 from paradoxlib.measures.catalogue import MEASURES, Measure
+from paradoxlib.networks import activations
 from paradoxlib.results.behaviour_tables import compatibilities
 from paradoxlib.results.cka_tables import cka_pairs
 from paradoxlib.results.network_tables import chance_levels, similarities
 from paradoxlib.results.tables import table
 from paradoxlib.results.unit_tables import groups_in_memory, unit_matches
 from paradoxlib.similarity import kernels
-from paradoxlib.studies import comparing, predicting
+from paradoxlib.studies import comparing, predicting, trained, training
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
+GROUNDED = {name: one.features for name, one in MEASURES.items() if one.features}
+FOUNDERS, BLOCKS, PROBED = 4, 9, 400  # networks, layers and images at most that ground measures
 ALIGNED = {
     "kernel correlation, paper's alignment": "paper",
     "kernel correlation, greedy": "greedy",
@@ -228,3 +232,43 @@ def measure_scores(session: Session) -> pd.DataFrame:
 def measure_bench(session: Session) -> pd.DataFrame:
     """Return the measure bench of a study: `measure_scores` with `measure_costs`."""
     return measure_scores(session).merge(measure_costs(session), on="measure")
+
+
+def features_of_founders(session: Session) -> list[dict[str, np.ndarray]]:
+    """Return {block: the means of its units (n, units)} of founders, on the first test images.
+
+    The blocks, what follows their additions, are `BLOCKS` at most, evenly spaced.
+    """
+    training.train_all(session)
+    images, found = comparing.pictures(session, PROBED), []
+    for name in list(session.study.families)[:FOUNDERS]:
+        network = trained.load_network(session.study, name)
+        places = activations.relu_places(network, images[:1])
+        blocks = [place for place in places if "_" not in place and place != "conv1"]
+        chosen = np.linspace(0, len(blocks) - 1, min(BLOCKS, len(blocks))).round().astype(int)
+        means = of_networks.unit_means(network, images)
+        found.append({blocks[i]: means[places[blocks[i]]] for i in chosen})
+    return found
+
+
+@table(
+    "measure_grounding",
+    "measure, test, value, low, high, resampled",
+    needs="weights, images",
+    depends=lambda study: (list(GROUNDED), FOUNDERS, BLOCKS, PROBED),
+)
+def measure_grounding(session: Session) -> pd.DataFrame:
+    """Do measures of features see seeds less than depth, and what a linear probe loses?
+
+    Tests are ``specificity`` and ``sensitivity``, see `measures.grounding`. The probe reads
+    `PROBED` images at most; measures compare the first half of them.
+    """
+    networks = features_of_founders(session)
+    labels = session.images("test").first(PROBED).labels.numpy()
+    seen, rows = len(labels) // 2, []
+    shown = [{layer: x[:seen] for layer, x in features.items()} for features in networks]
+    removed = grounding.removals(networks, labels, seen)
+    for name, function in GROUNDED.items():
+        rows.append((name, "specificity", *grounding.specificity(function, shown), "layers"))
+        rows.append((name, "sensitivity", *grounding.sensitivity(function, removed), "layers"))
+    return pd.DataFrame(rows, columns=["measure", "test", "value", "low", "high", "resampled"])

@@ -140,9 +140,9 @@ def similarities(session: Session, alignment: str = "paper") -> pd.DataFrame:
 @table("chance_levels", "alignment, chance_level", needs="study")
 def chance_table(session: Session) -> pd.DataFrame:
     """Similarity of unrelated networks of the study's architecture, by each alignment."""
-    architecture = session.study.model.architecture
-    levels = [(name, kernels.chance_level(architecture, name)) for name in alignments.ALIGNMENTS]
-    return pd.DataFrame(levels, columns=["alignment", "chance_level"])
+    kind, names = session.study.model, list(alignments.ALIGNMENTS)
+    levels = [kernels.chance_level(kind.architecture, name, width=kind.width) for name in names]
+    return pd.DataFrame({"alignment": names, "chance_level": levels})
 
 
 def chance_levels(session: Session) -> dict[str, float]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
@@ -49,31 +50,53 @@ def check_count(n: int) -> None:
         raise ValueError(f"CKA of {n} images: the unbiased estimate needs at least {LEAST_IMAGES}")
 
 
-def centred_gram(features: torch.Tensor) -> torch.Tensor:
+def centred_gram(features: torch.Tensor, removed: int = 0) -> torch.Tensor:
     """Return the U-centred Gram matrix (n, n) of a layer's features (n, ...), float64.
 
     Its diagonal is 0 and its rows sum to 0. With a factor of 1 / (n (n - 3)) the scalar product of
-    two of them is `unbiased_hsic`. The features' means are taken off before the product, so that
-    large ones cost no precision.
+    two of them is `unbiased_hsic`. The first `removed` principal components of these n images are
+    taken off before.
+    """
+    gram = plain_gram(features)
+    if removed:
+        values, vectors = torch.linalg.eigh(gram)
+        first = vectors[:, -removed:]
+        gram = gram - first * values[-removed:] @ first.T
+    return u_centred(gram)
+
+
+def plain_gram(features: torch.Tensor) -> torch.Tensor:
+    """Return the Gram matrix (n, n) of a layer's features (n, ...) about their means, float64.
+
+    The means are taken off before the product, so that large ones cost no precision.
     """
     if features.dim() == 4 and not features.is_contiguous():
         features = features.movedim(1, -1)  # channels last in memory; the features' order is free
     features = features.flatten(1)
-    n = len(features)
     # What rounding leaves of the means is the same for all images; U-centring takes it off.
     features = features - features.mean(0)
-    gram = (features @ features.T).double()
-    gram.fill_diagonal_(0)
-    rows = gram.sum(1, keepdim=True) / (n - 2)
-    return (gram - rows - rows.T + rows.sum() / (n - 1)).fill_diagonal_(0)
+    return (features @ features.T).double()
+
+
+def u_centred(gram: torch.Tensor) -> torch.Tensor:
+    """Return Gram matrices (..., n, n) U-centred: diagonals 0, rows that sum to 0.
+
+    What was added to the rows, or to the columns, of the matrix makes no difference.
+    """
+    n = gram.shape[-1]
+    other = 1 - torch.eye(n, dtype=gram.dtype, device=gram.device)
+    gram = gram * other
+    rows = gram.sum(-1, keepdim=True) / (n - 2)
+    total = rows.sum(-2, keepdim=True) / (n - 1)
+    return (gram - rows - rows.mT + total) * other
 
 
 def centred_grams(
-    network: torch.nn.Module, images: torch.Tensor, layers: Sequence[str] | None
+    network: torch.nn.Module, images: torch.Tensor, layers: Sequence[str] | None, removed: int = 0
 ) -> tuple[list[str], torch.Tensor]:
     """Return the names of a network's layers and their centred Gram matrices (layer, n * n)."""
     outputs = activations.record(network, images, layers)
-    grams = torch.stack([centred_gram(output) for output in outputs.values()])
+    grams = torch.stack([centred_gram(output, removed) for output in outputs.values()])
     return list(outputs), grams.flatten(1)
 
 
@@ -101,6 +124,7 @@ def cka_matrices(
     batch_size: int = 256,
     passes: int = 1,
     seed: int = 0,
+    removed: int = 0,
 ) -> dict[tuple[str, str], pd.DataFrame]:
     """Return the CKA of all layers of pairs of networks.
 
@@ -116,6 +140,8 @@ def cka_matrices(
         The layers to compare (of every network those that it has); all where not given.
     batch_size, passes, seed : int
         Images at once; passes over the images, each in another order; seed of the orders.
+    removed : int
+        How many first principal components of each layer are taken off, batch by batch.
 
     Returns
     -------
@@ -149,7 +175,8 @@ def cka_matrices(
     with bar, devices.thread_pool() as pool:
         for batch in shuffled_batches(images, batch_size, passes, seed):
             n, grams = len(batch), {}
-            seen = pool.map(centred_grams, networks.values(), repeat(batch), chosen.values())
+            given = networks.values(), repeat(batch), chosen.values(), repeat(removed)
+            seen = pool.map(centred_grams, *given)
             for name, (own, gram) in zip(names, seen, strict=True):
                 found[name], grams[name] = own, gram
                 norms[name] = norms[name] + gram.square().sum(1) / (n * (n - 3))
@@ -192,39 +219,66 @@ def cka_matrix(
     return cka_matrices({"a": model_a, "b": model_b}, images, [("a", "b")], **settings)["a", "b"]
 
 
-@torch.inference_mode()
-def first_component(
-    model: torch.nn.Module, images: torch.Tensor, layers: Sequence[str] | None = None
-) -> pd.Series:
-    """Return the share of each layer's variance over images in its first principal component, 0..1.
-
-    ValueError for fewer than 4 images.
-    """
-    check_count(len(images))
-    shares = {}
-    for name, output in activations.record(model, images, layers).items():
-        features = output.flatten(1).double()
-        features = features - features.mean(0)
-        values = torch.linalg.eigvalsh(features @ features.T)
-        shares[name] = (values[-1] / values.sum()).item()
-    return pd.Series(shares, name="first_component")
+def plain_grams(
+    network: torch.nn.Module, images: torch.Tensor, layers: Sequence[str]
+) -> torch.Tensor:
+    """Return the Gram matrices (layer, n, n) of a network's layers, each by `plain_gram`."""
+    outputs = activations.record(network, images, layers)
+    return torch.stack([plain_gram(outputs[layer]) for layer in layers])
 
 
 @torch.inference_mode()
-def dominant_images(
-    model: torch.nn.Module,
-    images: torch.Tensor,
-    layers: Sequence[str] | None = None,
-    share: float = 0.02,
-) -> pd.Series:
-    """Return how much of each layer's variance over images lies in the few furthest from the mean.
+def hsic_of_batches(
+    a: torch.Tensor, b: torch.Tensor, size: int, passes: int = 1, seed: int = 0
+) -> np.ndarray:
+    """Return what CKA sums over minibatches, batch by batch: (batch, layer, 3).
 
-    `share` says how many of the images are counted, at least one. The result lies between `share`,
-    which comes out where all images are equally far, and 1.
+    The three are the unbiased HSIC of both networks' layers, and of each one's with itself.
+
+    Parameters
+    ----------
+    a, b : torch.Tensor
+        Gram matrices (layer, n, n) of all images, by `plain_gram`.
+    size, passes, seed : int
+        Images at once, at least 4; passes over the images, each in another order; their seed.
     """
-    count, shares = max(1, round(share * len(images))), {}
-    for name, output in activations.record(model, images, layers).items():
-        features = output.flatten(1).double()
-        far = (features - features.mean(0)).square().sum(1)
-        shares[name] = (far.topk(count).values.sum() / far.sum()).item()
-    return pd.Series(shares, name="dominant_images")
+    check_count(size)
+    found = []
+    for index in shuffled_batches(torch.arange(a.shape[-1]), size, passes, seed):
+        x, y = (u_centred(grams[:, index][:, :, index]) for grams in (a, b))
+        sums = torch.stack([(x * y).sum((1, 2)), (x * x).sum((1, 2)), (y * y).sum((1, 2))], 1)
+        found.append(sums / (len(index) * (len(index) - 3)))
+    return torch.stack(found).cpu().numpy()
+
+
+def cka_of_sums(sums: np.ndarray) -> np.ndarray:
+    """Return the CKA (...) of sums (..., 3) over batches of `hsic_of_batches`."""
+    return sums[..., 0] / np.sqrt(sums[..., 1] * sums[..., 2])
+
+
+def of_batches(
+    sums: np.ndarray, count: int, per_pass: int, resamples: int, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Return the CKA of so many batches: {images: values (draw, layer)}.
+
+    Parameters
+    ----------
+    sums : array
+        (set, batch, layer, 3) of `hsic_of_batches`; no two sets have images in common.
+    count : int
+        Batches that are summed.
+    per_pass : int
+        Batches of the first pass, which have no images in common.
+    resamples, seed : int
+        Draws of batches, and the seed of the draws.
+
+    Returns
+    -------
+    dict
+        ``other images``: batches drawn with replacement from the first passes of all sets, a draw a
+        row; ``the same images``: the first batches of each set, a set a row.
+    """
+    pool = sums[:, :per_pass].reshape(-1, *sums.shape[2:])
+    chosen = np.random.default_rng(seed).integers(len(pool), size=(resamples, count))
+    kinds = {"other images": pool[chosen].sum(1), "the same images": sums[:, :count].sum(1)}
+    return {images: cka_of_sums(parts) for images, parts in kinds.items()}

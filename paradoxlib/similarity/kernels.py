@@ -260,14 +260,14 @@ def group_means(unit: torch.Tensor, group: slice, alignment: str) -> torch.Tenso
 
 
 def chance_level(
-    architecture: str, alignment: str = "paper", pairs: int = 4, seed: int = 0
+    architecture: str, alignment: str = "paper", pairs: int = 4, seed: int = 0, width: int = 1
 ) -> float:
     """Return the similarity of two unrelated networks: random kernels of an architecture's shapes.
 
     The mean over layers of `chance_of_shapes`. One draw differs from another by some .002
     (ResNet20).
     """
-    shapes = models.kernel_shapes(architecture)
+    shapes = models.kernel_shapes(architecture, width)
     return float(np.mean(list(chance_of_shapes(shapes, alignment, pairs, seed).values())))
 
 

@@ -230,7 +230,7 @@ def training_bytes(study: Study) -> float:
     """
     with torch.device("meta"):  # shapes, without values
         kind = study.model
-        model = models.empty(kind.architecture, 1000, kind.small_images, kind.norm)
+        model = models.empty(kind.architecture, 1000, **kind.form)
         images = torch.zeros(1, 3, study.data.image_size, study.data.image_size)
     outputs = activations.record(model, images).values()
     batch = max(network.batch_size for network in study.networks.values())

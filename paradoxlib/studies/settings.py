@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -60,7 +60,8 @@ class Data(Strict):
 class Model(Strict):
     """The architecture, one for all networks of a study, and the precision of their training.
 
-    ``norm`` is what follows its convolutions, one of `resnets.NORMS`. The precision is ``float32``,
+    ``norm`` is what follows its convolutions, one of `resnets.NORMS`, ``width`` how many times as
+    many channels as the architecture's its layers have. The precision is ``float32``,
     or ``bfloat16`` in the forward and the backward pass (weights and steps remain float32); where
     it is null, bfloat16 if the device is faster in it.
     """
@@ -68,7 +69,13 @@ class Model(Strict):
     architecture: ArchitectureName
     small_images: bool = False
     norm: NormName = "batch"
+    width: int = Field(1, ge=1, le=64)
     precision: Precision | None = None
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """What `models.build` and `models.empty` take beside the name and the classes."""
+        return self.model_dump(include={"small_images", "norm", "width"})
 
 
 class Network(Strict):

@@ -38,7 +38,7 @@ def network_from(
 ) -> resnets.ResNet:
     """Return a network of the study's architecture with the given state, in evaluation mode."""
     kind, classes = study.model, len(state["fc.bias"])
-    model = models.empty(kind.architecture, classes, kind.small_images, kind.norm)
+    model = models.empty(kind.architecture, classes, **kind.form)
     models.load_state(model, state)
     model.standardise(mean, std)
     return model.to(memory_format=torch.channels_last).eval()

@@ -42,7 +42,8 @@ def train_all(session: Session) -> None:
     if not waiting:
         return
     images = session.images("train")  # now: so that missing data are reported before work starts
-    size = 15 * models.count_values(models.empty(study.model.architecture))  # with checkpoints
+    values = models.count_values(models.empty(study.model.architecture, **study.model.form))
+    size = 15 * values  # with checkpoints
     keep.require_space(paths.weights_file(study.name, "").parent, size * len(waiting), "networks")
     parents = set(study.parents.values())
     waves = [[name for name in generation if name in parents] for generation in study.generations]
@@ -99,9 +100,10 @@ class Training:
             return trained.load_network(self.study, self.settings.parent)
         source = seeds.generator(self.settings.seed, "weights")
         kind, classes = self.study.model, len(self.images.classes)
-        initialiser = self.settings.initialiser
-        shape = (kind.architecture, classes, kind.small_images)
-        model = models.build(*shape, initialiser, source, kind.norm)
+        first = self.settings.initialiser
+        model = models.build(
+            kind.architecture, classes, initialiser=first, generator=source, **kind.form
+        )
         model.standardise(*datasets.channel_statistics(self.images))
         return model
 

@@ -11,6 +11,8 @@ from paradoxlib.networks import initialisers, models, resnets
     ("name", "classes", "values", "convolutions"),
     [
         ("resnet20", 10, 274_442, 21),
+        ("resnet32", 10, None, 33),
+        ("resnet56", 10, None, 57),
         ("resnet50", 1000, 25_636_712, 53),
         ("resnet101", 1000, None, 104),
         ("resnet152", 1000, None, 155),
@@ -220,3 +222,15 @@ def test_blocks_without_norms_start_as_the_identity():
 def test_an_unknown_norm_is_named():
     with pytest.raises(ValueError, match="unknown norm 'layer': choose one of batch, group, none"):
         models.build("resnet20", norm="layer")
+
+
+def test_a_wide_network_has_more_channels_and_the_same_layers():
+    wide, plain = (models.empty("resnet20", width=width) for width in (4, 1))
+    assert list(models.conv_layers(wide)) == list(models.conv_layers(plain))
+    assert wide.fc.in_features == 256 and wide.conv1.weight.shape[:2] == (64, 3)
+    assert models.kernel_shapes("resnet20", 4)["res4c_branch2b"] == (256, 256, 3, 3)
+    for kernel, ours in zip(plain.parameters(), models.empty("resnet20").parameters(), strict=True):
+        assert kernel.shape == ours.shape
+    assert wide.eval()(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+    with pytest.raises(ValueError, match="width is 0"):
+        models.build("resnet20", width=0)

@@ -28,11 +28,20 @@ def test_the_best_matched_units():
 
 
 def test_a_checkerboard_has_two_sides():
-    found = verdicts.tabulate(sisters.checkerboard_claims({"a with b": (0.1, -0.1)}))
-    assert found["verdict"].tolist() == ["same", "opposite"]
+    boards = {"a with b": ((0.1, 0.1, 0.1), (-0.1, -0.2, 0.1))}
+    found = verdicts.tabulate(sisters.checkerboard_claims(boards, verdicts.OF_NETWORKS))
+    assert found["verdict"].tolist() == ["same", "open"]
     found = verdicts.tabulate(sisters.depth_claims({(20, 100): (0.1, -0.1)}))
     assert found["verdict"].tolist() == ["same", "opposite"]
     assert "first 100 layers of ResNet152" in found["statement"][0]
+
+
+def test_what_is_seen_in_heatmaps_can_be_refuted():
+    seen = {"block": 0.4, "lines": 0.0, "removed": float("nan"), "triple": 2.36, "small": (0, 0, 1)}
+    found = verdicts.tabulate(sisters.seen_claims(seen, verdicts.OF_NOTHING))
+    expected = ["same", "opposite", "not testable here", "same direction, other size", "open"]
+    assert found["verdict"].tolist() == expected
+    assert len({said[1] for said in sisters.SEEN.values()}) == len(sisters.SEEN)
 
 
 def test_the_values_of_networks():

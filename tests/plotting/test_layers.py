@@ -82,3 +82,16 @@ def test_cumulative_transplants_skip_what_deep_networks_do_not_have():
     table = pd.DataFrame(0.5, names, columns)
     for ax in plotting.draw_cumulative(table, ["x", "y", "z"]):
         assert [list(line.get_xdata()) for line in ax.lines[:2]] == [[1, 2], [0, 2]]
+
+
+def test_batches_are_drawn_layer_by_layer_with_their_intervals():
+    kinds = [(layer, images) for layer in "xy" for images in ("other images", "the same images")]
+    table = pd.DataFrame(
+        [(*kind, n, 0.5, 0.5 - 0.1 / n, 0.5 + 0.1 / n) for kind in kinds for n in (1, 4, 40)],
+        columns=["layer", "images", "batches", "cka", "low", "high"],
+    )
+    axes = plotting.draw_batches(table, 4)
+    assert [ax.get_title("left") for ax in axes] == ["x", "y"]
+    assert [list(line.get_xdata()) for line in axes[0].lines] == [[1, 4, 40], [1, 4, 40], [4, 4]]
+    names = [text.get_text() for text in axes[-1].get_legend().texts]
+    assert names == ["other images", "the same images", "end of a pass"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from paradoxlib import results
-from paradoxlib.measures import views
+from paradoxlib.measures import of_features, views
 from paradoxlib.results import measure_tables
 from paradoxlib.studies import comparing
 
@@ -51,3 +51,13 @@ def test_error_consistency_is_0_for_independent_errors():
     consistency = results.MEASURES["error consistency, distorted"]
     assert abs(consistency.pair(view("A"), view("B"))) < 0.02
     assert consistency.pair(view("A"), view("A")) == 1
+
+
+def test_measures_of_features_are_grounded_on_founders(tiny_trained):
+    table = results.measure_grounding(tiny_trained)
+    assert list(table["measure"].unique()) == list(measure_tables.GROUNDED)
+    assert set(measure_tables.GROUNDED.values()) == set(of_features.REGISTERED.values())
+    assert list(table["test"].unique()) == ["specificity", "sensitivity"]
+    defined = table.dropna(subset=["value"])
+    assert ((defined["low"] <= defined["value"]) & (defined["value"] <= defined["high"])).all()
+    assert table.loc[table["test"] == "specificity", "value"].between(0, 1).all()

@@ -127,25 +127,6 @@ def test_too_few_images_are_refused(networks, images):
         cka.unbiased_hsic(torch.eye(3), torch.eye(3))
 
 
-def test_the_first_component_explains_what_pca_says(networks, images):
-    shares = cka.first_component(networks["a"], images, ["relu_3", "fc"])
-    flat = activations.record(networks["a"], images, ["fc"])["fc"].double()
-    singular = torch.linalg.svdvals(flat - flat.mean(0)) ** 2
-    assert list(shares.index) == ["relu_3", "fc"]
-    assert shares["fc"] == pytest.approx((singular[0] / singular.sum()).item())
-
-
-def test_an_image_unlike_all_others_dominates():
-    model = nn.Sequential(nn.Flatten(), nn.Linear(3, 2))
-    source = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        model[1].weight.copy_(torch.randn(2, 3, generator=source))
-    images = torch.rand(50, 3, 1, 1, generator=source)
-    assert cka.dominant_images(model, images)["1"] < 0.2
-    images[7] = 1000
-    assert cka.dominant_images(model, images)["1"] > 0.97
-
-
 def test_layers_that_no_network_has_and_networks_without_layers_are_refused(networks, images):
     with pytest.raises(ValueError, match="unknown layer 'relu_33': did you mean 'relu_3'"):
         cka.cka_matrices(networks, images, layers=["relu_3", "relu_33"])
@@ -154,3 +135,38 @@ def test_layers_that_no_network_has_and_networks_without_layers_are_refused(netw
     other = nn.Sequential(nn.Conv2d(3, 2, 1)).eval()
     with pytest.raises(ValueError, match="network 'c' has none of the layers"):
         cka.cka_matrices({**networks, "c": other}, images, layers=["relu_3"])
+
+
+def test_removing_the_first_component_is_removing_it_from_the_features(features):
+    x, y = features
+    flat = x.flatten(1).double()
+    flat = flat - flat.mean(0)
+    direction = torch.linalg.svd(flat).Vh[0]
+    rest = flat - (flat @ direction)[:, None] * direction
+    assert torch.allclose(cka.centred_gram(flat, 1), cka.centred_gram(rest), atol=1e-9)
+    assert torch.allclose(cka.centred_gram(y, 0), cka.centred_gram(y))
+
+
+def test_without_one_shared_direction_nothing_is_alike():
+    source = torch.Generator().manual_seed(5)
+    shared = 100 * torch.randn(60, 1, generator=source)
+    grams = {}
+    for removed in (0, 1):
+        both = [torch.randn(60, 400, generator=source) for _ in range(2)]
+        for one in both:
+            one[:, :1] = shared
+        k, l = (cka.centred_gram(one, removed) for one in both)  # noqa: E741
+        grams[removed] = ((k * l).sum() / (k.square().sum() * l.square().sum()).sqrt()).item()
+    assert grams[0] > 0.95 and abs(grams[1]) < 0.15
+
+
+def test_sums_of_batches_give_the_cka_of_the_same_batches(networks, images):
+    layers = ["relu_1", "add_5", "fc"]
+    grams = [cka.plain_grams(network, images, layers) for network in networks.values()]
+    sums = cka.hsic_of_batches(*grams, size=13, passes=2, seed=4)
+    assert sums.shape == (6, 3, 3)
+    order = {"batch_size": 13, "passes": 2, "seed": 4}
+    matrix = cka.cka_matrix(*networks.values(), images, layers=layers, **order)
+    np.testing.assert_allclose(cka.cka_of_sums(sums.sum(0)), np.diag(matrix), atol=1e-5)
+    with pytest.raises(ValueError, match="CKA of 3 images"):
+        cka.hsic_of_batches(*grams, size=3)

@@ -38,7 +38,12 @@ def test_all_studies_are_there():
         "cifar10-rates",
         "cifar10-resnet101",
         "cifar10-resnet152",
+        "cifar10-resnet32",
         "cifar10-resnet50",
+        "cifar10-resnet56",
+        "cifar10-width1",
+        "cifar10-width2",
+        "cifar10-width4",
         "controls",
         "controls-frozen",
         "controls-group",
@@ -247,3 +252,12 @@ def test_learning_rates():
     assert cosine.rate_at(0, 10) == cosine.learning_rate
     middle = cosine.rate_at(5 * cosine.epochs, 10)
     assert middle == pytest.approx(cosine.learning_rate / 2)
+
+
+def test_studies_of_sizes_differ_in_the_model_alone():
+    first = load("cifar10-width1")
+    for name in ("cifar10-width2", "cifar10-width4", "cifar10-resnet32", "cifar10-resnet56"):
+        other = load(name)
+        assert other.networks == first.networks and other.data == first.data
+        assert other.model != first.model and other.evaluation == first.evaluation
+    assert load("cifar10-width4").model.width == 4

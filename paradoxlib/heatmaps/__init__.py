@@ -1,0 +1,37 @@
+"""How networks see images, all layers with all: founders as replicates, and several depths."""
+
+from paradoxlib.heatmaps.depth_tables import (
+    PASSES,
+    cka_depth_claims,
+    cka_depths,
+    depth_components,
+)
+from paradoxlib.heatmaps.founder_tables import (
+    BATCHES,
+    cka_batches,
+    cka_claims,
+    cka_founders,
+    cka_structure,
+    first_components,
+)
+from paradoxlib.heatmaps.size_tables import cka_sizes, sizes
+from paradoxlib.heatmaps.structure import checkerboard, largest_block
+from paradoxlib.results import TABLES
+
+__all__ = [
+    "BATCHES",
+    "PASSES",
+    "TABLES",
+    "checkerboard",
+    "cka_batches",
+    "cka_claims",
+    "cka_depth_claims",
+    "cka_depths",
+    "cka_founders",
+    "cka_sizes",
+    "cka_structure",
+    "depth_components",
+    "first_components",
+    "largest_block",
+    "sizes",
+]
