@@ -45,9 +45,9 @@ def list_tables(
 
     Given names of tables, what their columns mean.
     """
-    from paradoxlib import convergence, results
+    from paradoxlib import controls, convergence, results
 
-    known, chosen = convergence.TABLES, load(study)
+    known, chosen = convergence.TABLES | controls.TABLES, load(study)
     for name in names or ():
         if name not in known:
             raise ValueError(f"unknown table {name!r}: choose of {', '.join(known)}")

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "plotting": set(),
     "studies": BASE | PURE | {"behaviour", "similarity"},
     "results": BASE | PURE | {"behaviour", "similarity", "measures", "studies"},
+    "controls": BASE | PURE | {"behaviour", "similarity", "measures", "studies", "results"},
     "explorer": BASE | PURE | {"behaviour", "similarity", "studies", "results", "plotting"},
     "verify": BASE | PURE | {"behaviour", "similarity", "studies", "results"},
     "reproduce": BASE | PURE | {"behaviour", "similarity", "studies", "results", "verify"},

@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 
 ROOMS = [  # each may build on those before it, plotting on none
     *("paper", "images", "networks", "behaviour", "similarity", "measures", "plotting"),
-    *("comparison", "studies", "results", "explorer", "verify", "reproduce"),
+    *("comparison", "studies", "results", "controls", "explorer", "verify", "reproduce"),
 ]
 
 

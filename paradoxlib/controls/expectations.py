@@ -1,0 +1,151 @@
+"""The studies of the control side by side, and what was predicted of them beside what came out.
+
+The predictions were written down before the first network was trained.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pandas as pd
+
+from paradoxlib import paths
+from paradoxlib.controls import control_tables
+from paradoxlib.results.tables import TABLES
+from paradoxlib.studies import trained
+from paradoxlib.studies.sessions import Session
+
+CONTROLS = {  # {study: what its networks normalise by}
+    "controls": "batch norm",
+    "controls-frozen": "batch norm, frozen",
+    "controls-group": "group norm",
+    "controls-none": "no norm",
+}
+PREDICTIONS = paths.STUDIES / "predictions" / "controls.csv"
+NEARLY_IDENTICAL = 0.985  # similarity of relatives that count as such
+STRANGERS = "strangers"  # stands for a child where pairs of founders are meant
+
+
+class Quantity(NamedTuple):
+    """Where the values of a predicted quantity stand: a table, its rows and its column."""
+
+    table: Callable[[Session], pd.DataFrame]
+    rows: str  # a query
+    column: str
+
+
+QUANTITIES = {
+    "similarity": Quantity(control_tables.control_children, "child == child", "similarity"),
+    "compatibility": Quantity(control_tables.control_children, "child == child", "compatibility"),
+    "statistics_share": Quantity(
+        control_tables.control_shares, "part == 'running statistics'", "recovered"
+    ),
+    "kernels_share": Quantity(control_tables.control_shares, "part == 'kernels'", "recovered"),
+    "recovered_by_32_images": Quantity(control_tables.few_images, "images == 32", "recovered"),
+    "recovered_by_1000_images": Quantity(control_tables.few_images, "images == 1000", "recovered"),
+    "compatibility_adapted": Quantity(
+        control_tables.adapted_pairs, "relation == 'parent and child'", "adapted"
+    ),
+    "repair_gain": Quantity(
+        control_tables.averaged_founders, "matched == 'activations'", "repaired"
+    ),
+}
+
+
+class Outcome(NamedTuple):
+    """Values of a predicted quantity, one for each clean founder or each pair of them."""
+
+    median: float
+    lowest: float
+    highest: float
+    n: int
+
+
+def is_there(session: Session, name: str, table: str) -> bool:
+    """Say whether a study has a table, or all the networks to compute it from."""
+    study = session.beside(name).study
+    kept = TABLES[table].state(study) in ("here", "committed")
+    return kept or all(trained.is_trained(study, network) for network in study.networks)
+
+
+def side_by_side(session: Session, read: Callable[[Session], pd.DataFrame]) -> pd.DataFrame:
+    """Return one table of all studies of the control that are there.
+
+    Parameters
+    ----------
+    session : Session
+        Of any study; where it is, the others are looked for.
+    read : callable
+        One of the tables of `control_tables`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its rows behind the columns ``study`` and ``norm``.
+    """
+    parts = [
+        read(session.beside(name)).assign(study=name, norm=norm)
+        for name, norm in CONTROLS.items()
+        if is_there(session, name, read.__name__)
+    ]
+    whole = (
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["study", "norm"])
+    )
+    return whole[["study", "norm", *whole.columns.drop(["study", "norm"])]]
+
+
+def missing(session: Session) -> list[str]:
+    """Return the studies of the control that are not there."""
+    return [name for name in CONTROLS if not is_there(session, name, "control_children")]
+
+
+def least_compatible(children: pd.DataFrame) -> pd.DataFrame:
+    """Return the least compatible of nearly identical parents and children, by norm and rate.
+
+    `children` is `control_children`, `side_by_side`. A row has the pair, its numbers, and ``of``,
+    how many pairs are nearly identical (`NEARLY_IDENTICAL`).
+    """
+    alike = children[children["similarity"] > NEARLY_IDENTICAL].dropna(subset="compatibility")
+    groups = alike.groupby(["norm", "learning_rate"])["compatibility"]
+    least = alike.loc[groups.idxmin()].set_index(["norm", "learning_rate"])
+    columns = ["child", "similarity", "compatibility", "low", "high", "profile_distance"]
+    return least[columns].assign(of=groups.size())
+
+
+def judge(session: Session) -> pd.DataFrame:
+    """Return the committed predictions beside the results.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The predictions' columns, the ``median`` over the clean founders (or their pairs), the
+        ``lowest`` and ``highest``, ``n``, and the ``verdict``: as predicted, neither, refuted, or
+        not run.
+    """
+    predicted = pd.read_csv(PREDICTIONS, dtype={"rate": str})
+    found = [measure(session, row) for _, row in predicted.iterrows()]
+    judged = predicted.join(pd.DataFrame(found, columns=list(Outcome._fields)))
+    return judged.assign(verdict=[weigh(row) for _, row in judged.iterrows()])
+
+
+def weigh(row: pd.Series) -> str:
+    """Return the verdict on a prediction; a bound that is nan does not bound."""
+    if row["n"] == 0:
+        return "not run"
+    value = row["median"]
+    if value < row["refuted_below"] or value > row["refuted_above"]:
+        return "refuted"
+    return "neither" if value < row["low"] or value > row["high"] else "as predicted"
+
+
+def measure(session: Session, row: pd.Series) -> Outcome:
+    """Return the outcome of a predicted quantity; of nothing where its study is not there."""
+    values, quantity = pd.Series(dtype=float), QUANTITIES[row["quantity"]]
+    if is_there(session, row["study"], quantity.table.__name__):
+        one = session.beside(row["study"])
+        table = quantity.table(one).query(quantity.rows)
+        if row["child"] != STRANGERS:
+            founders = control_tables.clean_founders(one.study)
+            children = [f"{founder}-{row['child']}-{row['rate']}" for founder in founders]
+            table = table[table["child" if "child" in table else "b"].isin(children)]
+        values = table[quantity.column].dropna()
+    return Outcome(values.median(), values.min(), values.max(), len(values))
