@@ -6,7 +6,7 @@ noisy images at 1e-5, ``own`` stands for the parent's own rate and schedule.
 
 from collections.abc import Collection
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -67,8 +67,8 @@ def sampled_children(study: Study, rates: Collection[str]) -> list[Child]:
 
 @table(
     "control_children",
-    "parent, child, taught, learning_rate, similarity, compatibility, low, high, "
-    "profile_distance, profile_distance_low, profile_distance_high, accuracy, parent_accuracy",
+    "parent, child, learning_rate, similarity, compatibility, low, high, profile_distance, "
+    "profile_distance_low, profile_distance_high, accuracy, parent_accuracy",
     needs="predictions, accuracy",
 )
 def control_children(session: Session) -> pd.DataFrame:
@@ -84,12 +84,12 @@ def control_children(session: Session) -> pd.DataFrame:
     compatibility = paradox.compatibility(accuracies(session))
     states, place = trained.load_states(study), {name: i for i, name in enumerate(known)}
     rows = []
-    for parent, name, taught, _ in children_of(study):
+    for parent, name, *_ in children_of(study):
         i, j = place[parent], place[name]
-        row = {"parent": parent, "child": name, "taught": taught}
+        row: dict[str, Any] = {"parent": parent, "child": name}
         row["learning_rate"] = study.networks[name].learning_rate
         row["similarity"] = kernels.similarity(states[parent], states[name], "none")
-        row |= {"compatibility": compatibility.loc[parent, name]}
+        row["compatibility"] = compatibility.loc[parent, name]
         row |= {"low": low[i, j], "high": high[i, j]}
         apart = scores.profile_distance(means[:, i], means[:, j])
         row |= intervals.as_columns("profile_distance", apart)

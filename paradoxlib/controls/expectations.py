@@ -16,10 +16,11 @@ from paradoxlib.studies.sessions import Session
 
 CONTROLS = {  # {study: what its networks normalise by}
     "controls": "batch norm",
-    "controls-frozen": "batch norm, frozen",
+    "controls-frozen": "batch norm",
     "controls-group": "group norm",
     "controls-none": "no norm",
 }
+RATES = {"5": "1e-5", "4": "1e-4", "3": "1e-3", "own": "own"}
 PREDICTIONS = paths.STUDIES / "predictions" / "controls.csv"
 NEARLY_IDENTICAL = 0.985  # similarity of relatives that count as such
 STRANGERS = "strangers"  # stands for a child where pairs of founders are meant
@@ -80,17 +81,24 @@ def side_by_side(session: Session, read: Callable[[Session], pd.DataFrame]) -> p
     Returns
     -------
     pandas.DataFrame
-        Its rows behind the columns ``study`` and ``norm``.
+        The children's rows behind the columns ``norm``, ``taught`` and ``rate``, which their names
+        say; a norm of which a part was frozen says so.
     """
-    parts = [
-        read(session.beside(name)).assign(study=name, norm=norm)
-        for name, norm in CONTROLS.items()
-        if is_there(session, name, read.__name__)
-    ]
-    whole = (
-        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["study", "norm"])
-    )
-    return whole[["study", "norm", *whole.columns.drop(["study", "norm"])]]
+    parts = []
+    for name, norm in CONTROLS.items():
+        if is_there(session, name, read.__name__):
+            one = session.beside(name)
+            about = {child.name: child for child in control_tables.children_of(one.study)}
+            table = read(one)
+            children = [about[child] for child in table["child"]]
+            taught, frozen = zip(
+                *(child.taught.partition("-")[::2] for child in children), strict=True
+            )
+            table.insert(0, "norm", [f"{norm}, {part} frozen" if part else norm for part in frozen])
+            table.insert(1, "taught", taught)
+            table.insert(2, "rate", [RATES[child.rate] for child in children])
+            parts.append(table)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def missing(session: Session) -> list[str]:
@@ -105,8 +113,8 @@ def least_compatible(children: pd.DataFrame) -> pd.DataFrame:
     how many pairs are nearly identical (`NEARLY_IDENTICAL`).
     """
     alike = children[children["similarity"] > NEARLY_IDENTICAL].dropna(subset="compatibility")
-    groups = alike.groupby(["norm", "learning_rate"])["compatibility"]
-    least = alike.loc[groups.idxmin()].set_index(["norm", "learning_rate"])
+    groups = alike.groupby(["norm", "rate"], sort=False)["compatibility"]
+    least = alike.loc[groups.idxmin().dropna()].set_index(["norm", "rate"])
     columns = ["child", "similarity", "compatibility", "low", "high", "profile_distance"]
     return least[columns].assign(of=groups.size())
 

@@ -25,6 +25,7 @@ from paradoxlib.plotting.part_plots import (
     draw_exchange_shares,
     draw_grounding,
     draw_identical_pairs,
+    draw_seeds,
     draw_shares_by_rate,
 )
 from paradoxlib.plotting.patch_plots import (
@@ -87,6 +88,7 @@ __all__ = [
     "draw_measures",
     "draw_pairs",
     "draw_profiles",
+    "draw_seeds",
     "draw_shares_by_rate",
     "draw_stacked_bars",
     "draw_tree",

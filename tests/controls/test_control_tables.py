@@ -9,7 +9,7 @@ from conftest import TINY, tiny_file
 
 from paradoxlib import controls, paths, results
 from paradoxlib.behaviour import scores
-from paradoxlib.controls import control_tables
+from paradoxlib.controls import control_tables, expectations
 from paradoxlib.networks import surgery
 from paradoxlib.results import part_tables
 from paradoxlib.studies import comparing, predicting, sessions, trained
@@ -68,6 +68,17 @@ def test_shares_of_the_children_that_are_looked_at_closely(named):
     own = part_tables.evaluate_shares(named, "A", "A-noise-5")
     assert shares["child"].unique() == ["A-noise-5"] and len(shares) == 5
     assert np.allclose(shares["recovered"], own["recovered"], equal_nan=True)
+
+
+def test_studies_side_by_side(named, monkeypatch):
+    monkeypatch.setattr(expectations, "is_there", lambda session, name, table: name == "controls")
+    monkeypatch.setattr(sessions.Session, "beside", lambda session, name: session)
+    row = controls.side_by_side(named, controls.control_children).iloc[0]
+    assert row["norm":"child"].tolist() == ["batch norm", "noise", "1e-5", "A", "A-noise-5"]
+    frozen = control_tables.Child("A", "A-noise-5", "noise-statistics", "own")
+    monkeypatch.setattr(control_tables, "children_of", lambda study: [frozen])
+    row = controls.side_by_side(named, controls.control_children).iloc[0]
+    assert row["norm":"rate"].tolist() == ["batch norm, statistics frozen", "noise", "own"]
 
 
 def test_statistics_of_few_images(named):

@@ -60,7 +60,7 @@ def test_the_least_compatible_of_nearly_identical_pairs():
     children = pd.DataFrame(
         {
             "norm": ["batch norm"] * 4,
-            "learning_rate": [1e-5, 1e-5, 1e-5, 1e-3],
+            "rate": ["1e-5", "1e-5", "1e-5", "own"],
             "child": list("wxyz"),
             "similarity": [0.99, 0.999, 0.9, 0.5],
             "compatibility": [0.5, 0.2, 0.0, 0.0],
