@@ -47,7 +47,7 @@ QUANTITIES = {
         control_tables.adapted_pairs, "relation == 'parent and child'", "adapted"
     ),
     "repair_gain": Quantity(
-        control_tables.averaged_founders, "matched == 'activations'", "repaired"
+        control_tables.averaged_founders, "matched == 'weights'", "repaired"
     ),
 }
 
