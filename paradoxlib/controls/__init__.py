@@ -13,6 +13,7 @@ from paradoxlib.controls.expectations import (
     judge,
     least_compatible,
     missing,
+    read_control,
     side_by_side,
 )
 from paradoxlib.results import TABLES  # with those above among them
@@ -29,5 +30,6 @@ __all__ = [
     "judge",
     "least_compatible",
     "missing",
+    "read_control",
     "side_by_side",
 ]

@@ -17,8 +17,7 @@ from paradoxlib.behaviour import contributions, intervals, paradox, predictions,
 from paradoxlib.images import augmentation
 from paradoxlib.measures import of_networks, views
 from paradoxlib.networks import models, surgery
-from paradoxlib.results import accuracies, exchange_count
-from paradoxlib.results.part_tables import evaluate_shares
+from paradoxlib.results.part_tables import evaluate_shares, exchange_count
 from paradoxlib.results.tables import table
 from paradoxlib.similarity import kernels, permutations
 from paradoxlib.studies import comparing, predicting, trained
@@ -69,22 +68,31 @@ def sampled_children(study: Study, rates: Collection[str]) -> list[Child]:
     "control_children",
     "parent, child, learning_rate, similarity, compatibility, low, high, profile_distance, "
     "profile_distance_low, profile_distance_high, accuracy, parent_accuracy",
-    needs="predictions, accuracy",
+    needs="predictions",
+    depends=clean_founders,
 )
 def control_children(session: Session) -> pd.DataFrame:
-    """How alike each child and its parent are: their kernels, their profiles, their accuracy.
+    """How alike clean founders and their children are: kernels, profiles, accuracy.
 
     The similarity is that of kernels index to index.
     """
-    study, known = session.study, predicting.predict_study(session)
-    samples = scores.resampled_accuracy(known, session.images("test").labels, real_first=True)
+    study, labels, founders = (
+        session.study,
+        session.images("test").labels,
+        clean_founders(session.study),
+    )
+    names = [name for founder in founders for name in study.families[founder]]
+    known = predicting.predict_study(session, names)
+    samples = scores.resampled_accuracy(known, labels, real_first=True)
     means = scores.distortion_means(samples, study.conditions)
     clean = scores.clean_samples(samples[0], study.conditions)
     low, high = paradox.compatibility_intervals(samples[1:], study.conditions)
-    compatibility = paradox.compatibility(accuracies(session))
-    states, place = trained.load_states(study), {name: i for i, name in enumerate(known)}
+    compatibility = paradox.compatibility(scores.accuracy(known, labels, study.conditions))
+    states, place = trained.load_states(study, names), {name: i for i, name in enumerate(known)}
     rows = []
     for parent, name, *_ in children_of(study):
+        if parent not in founders:
+            continue
         i, j = place[parent], place[name]
         row: dict[str, Any] = {"parent": parent, "child": name}
         row["learning_rate"] = study.networks[name].learning_rate
@@ -129,10 +137,9 @@ def few_images(session: Session) -> pd.DataFrame:
     All that was learned stays the parent's. The children are clean founders', taught noise or
     contrast at 1e-5.
     """
-    study, known = session.study, predicting.predict_study(session)
-    images = session.images("test")
-    rows = []
+    study, images, rows = session.study, session.images("test"), []
     for parent, name, *_ in sampled_children(study, ("5",)):
+        known = predicting.predict_study(session, (parent, name))
 
         def maker(count: int, parent: str = parent, name: str = name) -> Maker:
             return lambda ours, theirs: comparing.reestimate_as(session, parent, name, count)
@@ -172,8 +179,8 @@ def adapted_pairs(session: Session) -> pd.DataFrame:
     children = [child for child in children_of(study) if child.rate == "5"]
     parents = {child.name: child.parent for child in children if child.taught in SAMPLED}
     names = [*study.families, *parents]
-    known = predicting.predict_study(session)
-    both = {"": {name: known[name] for name in names}, "adapted": predict_adapted(session, names)}
+    known = predicting.predict_study(session, names)
+    both = {"": known, "adapted": predict_adapted(session, names)}
     tables = []
     for when, predicted in both.items():
         pairs = paradox.pair_compatibilities(predicted, labels, study.conditions)

@@ -46,9 +46,7 @@ QUANTITIES = {
     "compatibility_adapted": Quantity(
         control_tables.adapted_pairs, "relation == 'parent and child'", "adapted"
     ),
-    "repair_gain": Quantity(
-        control_tables.averaged_founders, "matched == 'weights'", "repaired"
-    ),
+    "repair_gain": Quantity(control_tables.averaged_founders, "matched == 'weights'", "repaired"),
 }
 
 
@@ -66,6 +64,14 @@ def is_there(session: Session, name: str, table: str) -> bool:
     study = session.beside(name).study
     kept = TABLES[table].state(study) in ("here", "committed")
     return kept or all(trained.is_trained(study, network) for network in study.networks)
+
+
+def read_control(
+    session: Session, name: str, read: Callable[[Session], pd.DataFrame]
+) -> pd.DataFrame:
+    """Return a table of `control_tables` of a study of the control; an empty one if not there."""
+    there = is_there(session, name, read.__name__)
+    return read(session.beside(name)) if there else pd.DataFrame()
 
 
 def side_by_side(session: Session, read: Callable[[Session], pd.DataFrame]) -> pd.DataFrame:
@@ -86,10 +92,10 @@ def side_by_side(session: Session, read: Callable[[Session], pd.DataFrame]) -> p
     """
     parts = []
     for name, norm in CONTROLS.items():
-        if is_there(session, name, read.__name__):
-            one = session.beside(name)
-            about = {child.name: child for child in control_tables.children_of(one.study)}
-            table = read(one)
+        table = read_control(session, name, read)
+        if len(table):
+            study = session.beside(name).study
+            about = {child.name: child for child in control_tables.children_of(study)}
             children = [about[child] for child in table["child"]]
             taught, frozen = zip(
                 *(child.taught.partition("-")[::2] for child in children), strict=True
@@ -148,11 +154,11 @@ def weigh(row: pd.Series) -> str:
 def measure(session: Session, row: pd.Series) -> Outcome:
     """Return the outcome of a predicted quantity; of nothing where its study is not there."""
     values, quantity = pd.Series(dtype=float), QUANTITIES[row["quantity"]]
-    if is_there(session, row["study"], quantity.table.__name__):
-        one = session.beside(row["study"])
-        table = quantity.table(one).query(quantity.rows)
+    table = read_control(session, row["study"], quantity.table)
+    if len(table):
+        table = table.query(quantity.rows)
         if row["child"] != STRANGERS:
-            founders = control_tables.clean_founders(one.study)
+            founders = control_tables.clean_founders(session.beside(row["study"]).study)
             children = [f"{founder}-{row['child']}-{row['rate']}" for founder in founders]
             table = table[table["child" if "child" in table else "b"].isin(children)]
         values = table[quantity.column].dropna()

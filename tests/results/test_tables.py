@@ -7,15 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-<<<<<<< HEAD
-from paradoxlib import convergence, keep, paths, plotting, results
-=======
-from paradoxlib import controls, keep, paths, plotting, results
->>>>>>> e6868d5 (Tables of the control: children beside parents, shares, few images, adapted statistics, averages)
+from paradoxlib import controls, convergence, keep, paths, plotting, results
 from paradoxlib.networks import models, surgery
 from paradoxlib.results import behaviour_tables, network_tables, tables
 from paradoxlib.studies import sessions
 from paradoxlib.studies.study import load, names
+
+ALL_TABLES = convergence.TABLES | controls.TABLES
 
 
 @pytest.fixture
@@ -110,11 +108,7 @@ def test_a_table_s_state_tells_where_it_is_and_whose(tiny, content, kept):
 
 
 def test_every_column_has_one_meaning_and_is_used():
-<<<<<<< HEAD
-    used = {column for table in convergence.TABLES.values() for column in table.columns}
-=======
-    used = {column for table in controls.TABLES.values() for column in table.columns}
->>>>>>> e6868d5 (Tables of the control: children beside parents, shares, few images, adapted statistics, averages)
+    used = {column for table in ALL_TABLES.values() for column in table.columns}
     assert used == set(results.meanings())
     assert all(isinstance(meaning, str) for meaning in results.meanings().values())
 
@@ -129,11 +123,7 @@ def test_committed_tables_have_the_columns_and_the_key_that_they_are_listed_with
         "{network}": list(study.networks),
         "{part}": list(surgery.NETWORK_PARTS),
     }
-<<<<<<< HEAD
-    for table in convergence.TABLES.values():
-=======
-    for table in controls.TABLES.values():
->>>>>>> e6868d5 (Tables of the control: children beside parents, shares, few images, adapted statistics, averages)
+    for table in ALL_TABLES.values():
         path = paths.PACKAGE.parent / "figures" / name / f"{table.name}.csv"
         if table.suffix == ".csv" and keep.table_file(path).is_file():
             wanted = [c for column in table.columns for c in stand_for.get(column, [column])]
