@@ -45,9 +45,9 @@ def list_tables(
 
     Given names of tables, what their columns mean.
     """
-    from paradoxlib import convergence, heatmaps, results
+    from paradoxlib import controls, convergence, heatmaps, results
 
-    known, chosen = convergence.TABLES | heatmaps.TABLES, load(study)
+    known, chosen = controls.TABLES | convergence.TABLES | heatmaps.TABLES, load(study)
     for name in names or ():
         if name not in known:
             raise ValueError(f"unknown table {name!r}: choose of {', '.join(known)}")

@@ -25,8 +25,7 @@ def code(cells):
 
 
 def test_they_are_numbered_in_reading_order():
-    numbers = [*range(10), 11]
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{i:02}" for i in numbers]
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{i:02}" for i in range(12)]
 
 
 def test_the_order_of_title_imports_parameters(cells):

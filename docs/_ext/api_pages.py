@@ -8,7 +8,8 @@ from sphinx.application import Sphinx
 
 ROOMS = [  # each may build on those before it, plotting on none
     *("paper", "images", "networks", "behaviour", "similarity", "measures", "plotting"),
-    *("comparison", "studies", "results", "heatmaps", "explorer", "verify", "reproduce"),
+    *("comparison", "studies", "results", "convergence", "heatmaps", "controls"),
+    *("explorer", "verify", "reproduce"),
 ]
 
 

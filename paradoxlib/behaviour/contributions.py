@@ -53,9 +53,36 @@ def recovered(means: np.ndarray) -> np.ndarray:
     return ((means - start) * way).sum(-1) / np.where(length > 0, length, np.nan)
 
 
+def agree(predicted: Mapping[str, torch.Tensor], donor: torch.Tensor) -> np.ndarray:
+    """Return how often networks predict as the donor does: shares (resample, network), 0..1.
+
+    Predictions are (condition, image). Test images are resampled; the first resample is the real
+    one.
+    """
+    equal = {name: classes == donor for name, classes in predicted.items()}
+    every = torch.ones(donor.shape[1]).bool()
+    return scores.resampled_accuracy(equal, every, real_first=True).mean(-1).numpy()
+
+
+def answers_recovered(agreeing: np.ndarray) -> np.ndarray:
+    """Return how much of the answers in which recipient and donor differ became the donor's.
+
+    `agreeing` is what `agree` returns (..., network), the recipient first, the donor second; nan
+    where these two answer alike.
+    """
+    gained = agreeing - agreeing[..., :1]
+    return gained / np.where(gained[..., 1:2] > 0, gained[..., 1:2], np.nan)
+
+
 def subsets(parts: Sequence[str] = surgery.NETWORK_PARTS) -> list[tuple[str, ...]]:
     """Return all subsets of the parts, the smaller ones first."""
     return [chosen for size in range(len(parts) + 1) for chosen in combinations(parts, size)]
+
+
+def ends_first(parts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return all subsets of parts: none, then all (the recipient and the donor), then the rest."""
+    none, *rest = subsets(parts)
+    return [none, *rest[-1:], *rest[:-1]]
 
 
 def shapley(

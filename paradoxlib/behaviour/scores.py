@@ -147,6 +147,15 @@ def distortion_means(
     return np.asarray(accuracies) @ (member / member.sum(0))
 
 
+def profile_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return how far two networks' profiles are apart: 0..1, of accuracies (..., distortion).
+
+    It is the root mean square of their differences over the distortions. It says what compatibility
+    cannot: whether profiles of another shape are far from each other at all.
+    """
+    return np.sqrt(((a - b) ** 2).mean(-1))
+
+
 def clean_samples(
     accuracies: np.ndarray | torch.Tensor, conditions: Sequence[distortions.Condition]
 ) -> np.ndarray:

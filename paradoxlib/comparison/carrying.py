@@ -5,7 +5,6 @@ Parts are exchanged, and running statistics are re-estimated while everything le
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -18,14 +17,6 @@ from paradoxlib.networks import models, surgery
 COPIES_BYTES = 1e9  # of networks that are evaluated together
 LARGEST_NOISE = 0.3  # the largest amount in images that statistics are re-estimated on
 STATISTICS_BATCH = 50  # images that each give a mean and a variance
-
-
-def differing_parts(a: models.State, b: models.State) -> list[str]:
-    """Return those of `surgery.NETWORK_PARTS` in which two states of one architecture differ."""
-    different = {
-        part for entry, part in surgery.part_of(a).items() if not torch.equal(a[entry], b[entry])
-    }
-    return [part for part in surgery.NETWORK_PARTS if part in different]
 
 
 def predict_with_states(
@@ -85,20 +76,16 @@ def exchange_parts(
         ``part``; its share of what the agreement with b gains, ``answers``, and with labels of the
         way between accuracies, ``recovered``, with 95 % intervals over resampled images.
     """
-    parts = differing_parts(a.state, b.state)
-    none, *some = contributions.subsets(parts)
-    order = [none, some[-1], *some[:-1]]  # the recipient, the donor, what lies between
+    parts = surgery.differing_parts(a.state, b.state)
+    order = contributions.ends_first(parts)
     states = {" + ".join(s) or "nothing": surgery.exchange(a.state, b.state, s) for s in order}
     found = predict_with_states(a.module, states, images, conditions, "exchanging parts", device)
     own, other = list(found.values())[:2]
     table = pd.DataFrame({"taken": list(found)})
     table[f"agreement with {a.name}"] = [scores.equal_predictions(x, own) for x in found.values()]
-    equal = {name: x == other for name, x in found.items()}
-    truth = torch.ones(len(images)).bool()
-    agreeing = scores.resampled_accuracy(equal, truth, real_first=True).mean(-1).numpy()
+    agreeing = contributions.agree(found, other)
     table[f"agreement with {b.name}"] = agreeing[0]
-    gained = agreeing - agreeing[:, :1]
-    values = {"answers": gained / np.where(gained[:, 1:2] > 0, gained[:, 1:2], np.nan)}
+    values = {"answers": contributions.answers_recovered(agreeing)}
     if labels is not None:
         values["recovered"] = contributions.behave(found, labels, conditions).recovered
         table["recovered"] = values["recovered"][0]

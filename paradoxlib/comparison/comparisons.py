@@ -253,7 +253,7 @@ def compare_parts(
         return
     few = images.first(count)
     truth = None if labels is None else labels[:count]
-    if carrying.differing_parts(a.state, b.state):
+    if surgery.differing_parts(a.state, b.state):
         exchanges = carrying.exchange_parts(a, b, few, conditions, truth, device)
         result.tables |= dict(zip(("exchanges", "parts"), exchanges, strict=True))
     if carrying.has_statistics(a.state):

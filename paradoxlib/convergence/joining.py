@@ -7,7 +7,6 @@ import pandas as pd
 import torch
 
 from paradoxlib.behaviour import correspondence
-from paradoxlib.convergence import removing
 from paradoxlib.networks import resnets
 from paradoxlib.results.tables import table
 from paradoxlib.results.unit_tables import unit_matches
@@ -138,7 +137,7 @@ def combinations(session: Session) -> pd.DataFrame:
     Of the second network's features, those that overlap most with the first's are dropped first,
     or random ones, or those that overlap least. The layer is fitted to clean training images.
     """
-    networks = removing.founders(session)
+    networks = comparing.founders(session)
     (train, classes), (test, truth) = (
         last_features(session, networks, split) for split in ("train", "test")
     )

@@ -21,7 +21,7 @@ from paradoxlib.studies.sessions import Session
 COMPONENT_IMAGES = 250  # that principal components are computed from
 FOUNDERS_SHOWN = 9  # founders at most whose layers are all compared
 SETS, BATCHES, ORDERS = 10, 4, 10  # of test images at most; batches of a set; orders of its images
-DRAWS = 1000  # draws of batches, and of networks
+BATCH_DRAWS = 1000  # draws of batches, and of networks
 
 
 def components(networks: dict[str, resnets.ResNet], images: torch.Tensor) -> pd.DataFrame:
@@ -34,11 +34,9 @@ def components(networks: dict[str, resnets.ResNet], images: torch.Tensor) -> pd.
     return pd.concat(parts, names=["network", "layer"]).reset_index()
 
 
-def founders(session: Session) -> dict[str, resnets.ResNet]:
+def shown_founders(session: Session) -> dict[str, resnets.ResNet]:
     """Return the founders whose layers are all compared, `FOUNDERS_SHOWN` at most."""
-    networks = comparing.compared(session, session.device)
-    names = [name for name in networks if name in session.study.families][:FOUNDERS_SHOWN]
-    return {name: networks[name] for name in names}
+    return dict(list(comparing.founders(session).items())[:FOUNDERS_SHOWN])
 
 
 @table(
@@ -52,7 +50,7 @@ def first_components(session: Session) -> pd.DataFrame:
 
     Of the founders that are compared; `dominant` as in `depth_components`.
     """
-    return components(founders(session), comparing.pictures(session, COMPONENT_IMAGES))
+    return components(shown_founders(session), comparing.pictures(session, COMPONENT_IMAGES))
 
 
 @tensors(
@@ -65,7 +63,7 @@ def cka_of_founders(session: Session) -> Kept:
 
     The part is the first principal component of each layer, batch by batch; clean images.
     """
-    shown, images = founders(session), comparing.pictures(session)
+    shown, images = shown_founders(session), comparing.pictures(session)
     made, layers = {}, []
     for removed in (0, 1):
         for (a, b), matrix in cka.cka_matrices(shown, images, removed=removed).items():
@@ -124,7 +122,7 @@ def cka_batches(session: Session) -> pd.DataFrame:
     rows = []
     for relation, found in sums.items():
         for n in counts:
-            for kind, values in cka.of_batches(found, n, BATCHES, DRAWS).items():
+            for kind, values in cka.of_batches(found, n, BATCHES, BATCH_DRAWS).items():
                 ends = zip(layers, values.mean(0), *intervals.bounds(values), strict=True)
                 rows += [(relation, place, kind, n, *fact) for place, *fact in ends]
     columns = ["relation", "layer", "images", "batches", "cka", "low", "high"]
@@ -197,7 +195,7 @@ def mean_fact(rows: pd.DataFrame, column: str) -> intervals.Estimate:
         everyone = pd.Series(True, rows.index)
         return intervals.estimate(facts.means_over_resampled_networks(rows, column, everyone))
     values = rows[column].to_numpy()
-    drawn = intervals.draw_networks(len(values), DRAWS, 0)
+    drawn = intervals.draw_networks(len(values), BATCH_DRAWS, 0)
     return intervals.estimate(np.r_[values.mean(), drawn @ values / len(values)])
 
 

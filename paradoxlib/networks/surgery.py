@@ -190,6 +190,12 @@ def part_of(state: models.State) -> dict[str, str]:
     return parts
 
 
+def differing_parts(a: models.State, b: models.State) -> list[str]:
+    """Return those of `NETWORK_PARTS` in which two states of one architecture differ."""
+    different = {part for entry, part in part_of(a).items() if not torch.equal(a[entry], b[entry])}
+    return [part for part in NETWORK_PARTS if part in different]
+
+
 def exchange(recipient: models.State, donor: models.State, parts: Collection[str]) -> models.State:
     """Return a new state: the recipient's, with some of `NETWORK_PARTS` taken from the donor.
 

@@ -26,6 +26,7 @@ from paradoxlib.plotting.part_plots import (
     draw_exchange_shares,
     draw_grounding,
     draw_identical_pairs,
+    draw_seeds,
     draw_shares_by_rate,
 )
 from paradoxlib.plotting.patch_plots import (
@@ -93,6 +94,7 @@ __all__ = [
     "draw_measures",
     "draw_pairs",
     "draw_profiles",
+    "draw_seeds",
     "draw_shares_by_rate",
     "draw_stacked_bars",
     "draw_tree",

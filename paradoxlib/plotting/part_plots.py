@@ -1,6 +1,7 @@
 """Plots of what the parts of networks carry, and of what measures see."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -111,6 +112,55 @@ def draw_shares_by_rate(
     axes[0].set_ylabel("share of what sets child and parent apart")
     axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     axes[0].figure.suptitle(title)
+    return axes
+
+
+def draw_seeds(
+    table: pd.DataFrame,
+    x: str,
+    values: Mapping[str, str],
+    panel: str,
+    colour: str,
+    title: str = "",
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw a point for each row of a table, and lines through the medians of rows of one colour.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Its columns `x`, `panel` and `colour` hold names: places from left to right, the column of
+        panels, the line. They stand in the order in which the table has them.
+    values : dict
+        {column that is drawn: its label}, a row of panels for each.
+
+    Returns
+    -------
+    array
+        Axes (value, panel).
+    """
+    places, panels, colours = (list(dict.fromkeys(table[name])) for name in (x, panel, colour))
+    if axes is None:
+        size = (2.9 * len(panels) + 2.2, 2.9 * len(values) + 0.6)
+        shape: dict[str, Any] = {"sharex": True, "sharey": "row", "squeeze": False, "figsize": size}
+        axes = plt.subplots(len(values), len(panels), **shape)[1]
+    for (column, what), row in zip(values.items(), axes, strict=True):
+        for ax, name in zip(row, panels, strict=True):
+            for i, line in enumerate(colours):
+                part = table[(table[panel] == name) & (table[colour] == line)]
+                shift = 0.12 * (i - (len(colours) - 1) / 2)  # side by side
+                at = part[x].map(places.index)
+                look: dict[str, Any] = {"color": f"C{i}", "marker": "os^vD"[i % 5], "markersize": 4}
+                ax.plot(at + shift, part[column], linestyle="none", alpha=0.6, label=line, **look)
+                middle = part.groupby(at)[column].median()
+                ax.plot(middle.index + shift, middle, color=f"C{i}", linewidth=1.2)
+            ax.set_xticks(range(len(places)), places)
+            ax.grid(axis="y")
+        row[0].set_ylabel(what)
+    for ax, name in zip(axes[0], panels, strict=True):
+        ax.set_title(name)
+    axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axes[0, 0].figure.suptitle(title)
     return axes
 
 

@@ -40,7 +40,7 @@ def block(patches: np.ndarray, colour: str, field: int | None = None) -> np.ndar
     return framed
 
 
-def side_by_side(pictures: Sequence[np.ndarray], axis: int = 1) -> np.ndarray:
+def tiled(pictures: Sequence[np.ndarray], axis: int = 1) -> np.ndarray:
     """Return pictures (h, w, 3) in a row (or, with axis 0, a column), white between them."""
     gap = max(2, len(pictures[0]) // 12)
     space = [(0, 0)] * 3
@@ -76,8 +76,8 @@ def draw_matched_patches(
     for ax, (name, (both, values, field)) in zip(axes, layers.items(), strict=True):
         rows = []
         for patches, colour in zip(both, FRAMES, strict=True):
-            rows.append(side_by_side([block(unit, colour, field) for unit in patches]))
-        picture = side_by_side(rows, 0)
+            rows.append(tiled([block(unit, colour, field) for unit in patches]))
+        picture = tiled(rows, 0)
         half, step = -(-len(values) // 2), picture.shape[1] // len(values)
         space = np.ones((len(picture), step // 2, 3))
         show(ax, np.concatenate([picture[:, : half * step], space, picture[:, half * step :]], 1))
@@ -101,7 +101,7 @@ def strips(clusters: Sequence[Patches], field: int | None) -> list[np.ndarray]:
             for patches, colour in zip(both, FRAMES, strict=True)
             for unit in patches
         ]
-        rows.append(side_by_side(blocks))
+        rows.append(tiled(blocks))
     longest = max(row.shape[1] for row in rows)
     spare = [((0, 0), (0, longest - row.shape[1]), (0, 0)) for row in rows]
     return [np.pad(row, space, constant_values=1) for row, space in zip(rows, spare, strict=True)]

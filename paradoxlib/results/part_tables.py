@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 
 from paradoxlib import keep
 from paradoxlib.behaviour import contributions, intervals, paradox, scores
@@ -49,15 +50,24 @@ def exchange_images(session: Session) -> datasets.Images | datasets.ImageFiles:
 def predict_exchanges(session: Session, recipient: str, donor: str) -> predicting.Predictions:
     """Return the predictions of all exchanges: of the recipient, the donor, then what lies between.
 
-    Keys are names of subsets of the parts (see `subset_name`).
+    Keys are names of subsets of the parts (see `subset_name`). Parts that do not differ are not
+    exchanged: subsets that differ in them alone are evaluated once.
     """
 
     def maker(parts: tuple[str, ...]) -> Maker:
         return lambda ours, theirs: surgery.exchange(ours, theirs, parts)
 
-    none, *some, every = contributions.subsets()
-    makers = {subset_name(parts): maker(parts) for parts in (none, every, *some)}
-    return predict_made_of(session, f"{donor} into {recipient}", recipient, donor, makers)
+    ends = trained.load_states(session.study, [recipient, donor]).values()
+    differing = surgery.differing_parts(*ends)
+    makers = {subset_name(parts): maker(parts) for parts in contributions.ends_first(differing)}
+    made = predict_made_of(session, f"{donor} into {recipient}", recipient, donor, makers)
+
+    def of(parts: tuple[str, ...]) -> torch.Tensor:
+        return made[subset_name(tuple(part for part in parts if part in differing))]
+
+    return {
+        subset_name(parts): of(parts) for parts in contributions.ends_first(surgery.NETWORK_PARTS)
+    }
 
 
 def behaviour_of(session: Session, predicted: predicting.Predictions) -> contributions.Behaviour:

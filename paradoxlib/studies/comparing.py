@@ -34,6 +34,12 @@ def compared(session: Session, device: torch.device | str = "cpu") -> dict[str, 
     return {name: trained.load_network(study, name).to(device) for name in compared_names(study)}
 
 
+def founders(session: Session) -> dict[str, resnets.ResNet]:
+    """Return the founders among the networks that are compared, on the session's device."""
+    names = session.study.families
+    return {n: net for n, net in compared(session, session.device).items() if n in names}
+
+
 def compared_names(study: Study) -> list[str]:
     """Return the networks that are compared, in the order of the study.
 

@@ -1,6 +1,6 @@
 """Predictions of a study's networks under all its conditions, computed once and kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -19,8 +19,8 @@ NETWORKS_AT_ONCE = {"cpu": 5, "cuda": 32}
 STATES_AT_ONCE = 8  # that are in memory while they are evaluated
 
 
-def predict_study(session: Session) -> Predictions:
-    """Return {network: int16 tensor (condition, image)} of a study.
+def predict_study(session: Session, names: Iterable[str] | None = None) -> Predictions:
+    """Return {network: int16 tensor (condition, image)} of a study, or of some of its networks.
 
     What is missing is computed, trained first if need be. Predictions of other images than
     today's do not count.
@@ -31,13 +31,14 @@ def predict_study(session: Session) -> Predictions:
         path = paths.predictions_file(study.name, name)
         return keep.has(path, key=study.prediction_key(name), images=seen)
 
-    waiting = [name for name in study.networks if not is_predicted(name)]
+    names = list(names or study.networks)
+    waiting = [name for name in names if not is_predicted(name)]
     if waiting:
         training.train_all(session)
         together = NETWORKS_AT_ONCE.get(session.device.type, 2)
         parts = [waiting[start : start + together] for start in range(0, len(waiting), together)]
         run_tasks(session, predict_networks, parts, max(1, torch.cuda.device_count()))
-    files = {name: paths.predictions_file(study.name, name) for name in study.networks}
+    files = {name: paths.predictions_file(study.name, name) for name in names}
     return {name: keep.read_tensors(path)[0]["predictions"] for name, path in files.items()}
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from paradoxlib.behaviour import contributions
 
@@ -31,3 +32,19 @@ def test_shares_add_up():
     assert len(values) == 2**5 and next(iter(values)) == ()
     *_, whole = values.values()
     assert np.allclose(sum(contributions.shapley(values).values()), whole - values[()])
+
+
+def test_answers_on_the_way_to_the_donor():
+    own, other = torch.tensor([[0, 0, 0, 0]]), torch.tensor([[0, 1, 1, 1]])
+    half = torch.tensor([[0, 1, 0, 2]])
+    agreeing = contributions.agree({"own": own, "other": other, "half": half}, other)
+    assert agreeing.shape == (1001, 3) and agreeing[0].tolist() == [0.25, 1, 0.5]
+    assert contributions.answers_recovered(agreeing)[0].tolist() == pytest.approx([0, 1, 1 / 3])
+    same = contributions.agree({"own": own, "other": own}, own)
+    assert np.isnan(contributions.answers_recovered(same)).all()
+
+
+def test_recipient_and_donor_stand_before_what_lies_between():
+    none, every, *rest = contributions.ends_first(("x", "y"))
+    assert (none, every, rest) == ((), ("x", "y"), [("x",), ("y",)])
+    assert contributions.ends_first(()) == [()]

@@ -88,3 +88,21 @@ def test_grounding_has_a_panel_for_each_test_and_a_place_for_what_is_not_defined
     drawn = [list(ax.containers[0].lines[0].get_xdata()) for ax in axes]
     assert drawn[0] == [0.75, 0.0] and drawn[1][0] == 0.5 and np.isnan(drawn[1][1])
     assert [ax.get_lines()[-1].get_xdata()[0] for ax in axes] == [0.5, 0]
+
+
+def test_seeds_are_points_and_their_medians_a_line():
+    rows = [
+        (rate, kind, norm, float(seed + (rate == "own")))
+        for rate in ("1e-5", "own")
+        for kind in ("noise", "clean")
+        for norm in ("batch", "group")
+        for seed in (0, 1, 5)
+    ]
+    table = pd.DataFrame(rows, columns=["rate", "taught", "norm", "value"])
+    axes = plotting.draw_seeds(table, "rate", {"value": "what"}, "taught", "norm")
+    assert axes.shape == (1, 2) and axes[0, 0].get_ylabel() == "what"
+    assert [ax.get_title("left") for ax in axes[0]] == ["noise", "clean"]
+    assert texts(axes[0, 1].get_legend().get_texts()) == ["batch", "group"]
+    assert texts(axes[0, 0].get_xticklabels()) == ["1e-5", "own"]
+    points, line = axes[0, 0].lines[:2]
+    assert list(points.get_ydata()) == [0, 1, 5, 1, 2, 6] and list(line.get_ydata()) == [1, 2]

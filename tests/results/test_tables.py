@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from paradoxlib import convergence, heatmaps, keep, paths, plotting, results
+from paradoxlib import controls, convergence, heatmaps, keep, paths, plotting, results
 from paradoxlib.networks import models, surgery
 from paradoxlib.results import behaviour_tables, network_tables, tables
 from paradoxlib.studies import sessions
 from paradoxlib.studies.study import load, names
+
+ALL_TABLES = convergence.TABLES | controls.TABLES
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_a_table_s_state_tells_where_it_is_and_whose(tiny, content, kept):
 
 
 def test_every_column_has_one_meaning_and_is_used():
-    tables = convergence.TABLES | heatmaps.TABLES
+    tables = controls.TABLES | convergence.TABLES | heatmaps.TABLES
     used = {column for table in tables.values() for column in table.columns}
     assert used == set(results.meanings())
     assert all(isinstance(meaning, str) for meaning in results.meanings().values())
@@ -122,7 +124,7 @@ def test_committed_tables_have_the_columns_and_the_key_that_they_are_listed_with
         "{network}": list(study.networks),
         "{part}": list(surgery.NETWORK_PARTS),
     }
-    for table in (convergence.TABLES | heatmaps.TABLES).values():
+    for table in (controls.TABLES | convergence.TABLES | heatmaps.TABLES).values():
         path = paths.PACKAGE.parent / "figures" / name / f"{table.name}.csv"
         if table.suffix == ".csv" and keep.table_file(path).is_file():
             wanted = [c for column in table.columns for c in stand_for.get(column, [column])]
