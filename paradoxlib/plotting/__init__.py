@@ -32,6 +32,7 @@ from paradoxlib.plotting.profiles import (
     draw_against_rate,
     draw_history,
     draw_images,
+    draw_placement,
     draw_profiles,
     draw_stacked_bars,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "draw_measures",
     "draw_pairs",
     "draw_patches",
+    "draw_placement",
     "draw_profiles",
     "draw_shares_by_rate",
     "draw_stacked_bars",
