@@ -83,7 +83,7 @@ def all_views(session: Session, shown: views.Stimuli) -> dict[str, views.View]:
     return {name: view(name, network) for name, network in comparing.compared(session).items()}
 
 
-class Answers:
+class PredictedOnce:
     """The predictions of a network of which nothing is known yet, each computed once.
 
     `spared` are the seconds that those would have taken that were asked for again.
@@ -113,7 +113,7 @@ class Answers:
         ]
 
 
-def seconds_of(measure: Measure, shown: views.Stimuli, answers: Sequence[Answers]) -> float:
+def seconds_of(measure: Measure, shown: views.Stimuli, answers: Sequence[PredictedOnce]) -> float:
     """Return how long a measure of two networks takes from networks and images alone."""
     start = time.perf_counter()
     spared = sum(one.spared for one in answers)
@@ -207,7 +207,7 @@ def measure_costs(session: Session) -> pd.DataFrame:
     shown = shown_to(session)
     seen = all_views(session, shown)
     *_, pair = comparing.example_pairs(session.study).values()
-    answers = [Answers(session, seen[name].network) for name in pair]
+    answers = [PredictedOnce(session, seen[name].network) for name in pair]
     rows = []
     for name, measure in MEASURES.items():
         seconds = seconds_of(measure, shown, answers)
