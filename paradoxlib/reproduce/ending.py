@@ -22,6 +22,7 @@ from paradoxlib import paths
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PATIENCE = 1.5  # seconds for processes to end, before and after they are killed
+OVER = threading.Event()  # set while a run is being ended by a signal
 TEMPORARY = re.compile(r"\..+\.(\d+)(\.\w+)?")  # as keep.atomic names it, with its process
 
 
@@ -47,6 +48,7 @@ def on_signals() -> Iterator[None]:
     def end(number: int, frame: object) -> None:
         for other in before:
             signal.signal(other, signal.SIG_IGN)
+        OVER.set()
         code = 128 + number
         last.append(threading.Timer(PATIENCE, os._exit, (code,)))
         last[0].daemon = True
@@ -70,6 +72,7 @@ def on_signals() -> Iterator[None]:
         end_descendants()  # what was on its way when the signal came
         raise
     finally:
+        OVER.clear()
         for timer in last:
             timer.cancel()
         for number, handler in before.items():

@@ -16,7 +16,7 @@ from traitlets.config import Config
 
 from paradoxlib import keep, paths
 from paradoxlib.reproduce.choosing import notebooks
-from paradoxlib.reproduce.ending import Ended, address_file, on_signals
+from paradoxlib.reproduce.ending import OVER, address_file, on_signals
 from paradoxlib.reproduce.progress import Progress
 from paradoxlib.studies.study import Study
 
@@ -55,7 +55,7 @@ def execute(
     """
     figures = paths.figures_folder(study.name)
     before = written(figures)
-    failed = failed_file(study.name, notebook.name)
+    failed = paths.run_file(study.name, f"failed_{notebook.name}")
     address = address_file(study.name, notebook.stem)
     address.parent.mkdir(parents=True, exist_ok=True)
     config = Config(ConnectionFileMixin={"connection_file": str(address)})
@@ -72,9 +72,9 @@ def execute(
     except OSError as error:  # of papermill, as it writes the copy
         reason = explain(type(error).__name__, str(error))
         raise NotebookFailed(f"{notebook.name} failed: {reason}") from None
-    except Ended:
-        failed.unlink(missing_ok=True)
-        raise
+    finally:
+        if OVER.is_set():
+            failed.unlink(missing_ok=True)
     document = nbformat.read(failed, 4)
     describe_figures(document)
     made = sorted(name for name, when in written(figures).items() if before.get(name) != when)
@@ -82,11 +82,6 @@ def execute(
     with keep.atomic(target) as temporary:
         nbformat.write(document, temporary)
     failed.unlink()
-
-
-def failed_file(study_name: str, notebook: str) -> Path:
-    """Return the copy of a notebook while it is executed, which stays where it fails."""
-    return paths.run_file(study_name, f"failed_{notebook}")
 
 
 def written(folder: Path) -> dict[str, int]:

@@ -13,7 +13,7 @@ from joblib import cpu_count
 from paradoxlib import devices, keep, paths
 from paradoxlib.images import datasets
 from paradoxlib.reproduce import anew, choosing, ending
-from paradoxlib.reproduce.executing import execute, explain, failed_file
+from paradoxlib.reproduce.executing import execute, explain
 from paradoxlib.reproduce.progress import Progress
 from paradoxlib.results import tables
 from paradoxlib.studies import sessions, trained
@@ -137,6 +137,8 @@ def run_notebooks(
     progress, times = Progress(seconds, echo), {}
 
     def run_one(notebook: Path) -> None:
+        if ending.OVER.is_set():  # a thread that lost its kernel turns to the next notebook
+            return
         progress.say(f"{notebook.stem}: running")
         begun = time.time()
         shown = progress if progress.shown else None
@@ -173,11 +175,6 @@ def run_group(
         try:
             for running in [pool.submit(run_one, notebook) for notebook in group]:
                 running.result()
-        except ending.Ended:
-            pool.shutdown(cancel_futures=True)
-            for notebook in group:  # whose kernels were ended
-                failed_file(study.name, notebook.name).unlink(missing_ok=True)
-            raise
         finally:
             pool.shutdown(cancel_futures=True)
 

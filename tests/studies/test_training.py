@@ -31,12 +31,10 @@ def digests(study="tiny"):
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory):
+def reference(trained_home):
     """The digests of an uninterrupted training of the tiny study."""
-    home = tmp_path_factory.mktemp("reference")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "HOME", home)
-        training.train_all(sessions.start(tiny_file(home), workers=1))
+        patch.setattr(paths, "HOME", trained_home)
         return digests()
 
 
@@ -111,10 +109,9 @@ def test_a_killed_process_leaves_nothing_that_looks_finished(tmp_path, reference
         assert digests() == reference
 
 
-def test_finished_networks_are_not_trained_again(tiny, reference, monkeypatch):
-    training.train_all(tiny)
+def test_finished_networks_are_not_trained_again(tiny_trained, reference, monkeypatch):
     monkeypatch.setattr(training, "Training", None)
-    training.train_all(tiny)
+    training.train_all(tiny_trained)
     assert digests() == reference
 
 
@@ -133,8 +130,7 @@ def test_networks_side_by_side_give_the_same_weights(home, streamed, reference):
     assert digests() == reference and digests("streamed") == alone
 
 
-def test_other_settings_are_trained_anew(tiny, home, reference):
-    training.train_all(tiny)
+def test_other_settings_are_trained_anew(tiny_trained, home):
     longer = load(tiny_file(home, TINY.replace("epochs: 2", "epochs: 3")))
     assert not any(trained.is_trained(longer, name) for name in longer.networks)
     with pytest.raises(
@@ -157,17 +153,15 @@ def test_the_precision_is_the_study_s_and_the_result_says_it(tiny, home):
     assert made["float32"] != made["bfloat16"]
 
 
-def test_history_and_rates(tiny):
-    training.train_all(tiny)
-    history = trained.read_history(tiny.study)
+def test_history_and_rates(tiny_trained):
+    history = trained.read_history(tiny_trained.study)
     assert history.groupby("network").size().to_dict() == {"A": 2, "B": 1, "C": 2}
     assert history["loss"].between(0, 10).all() and history["accuracy"].between(0, 1).all()
-    assert trained.read_rates(tiny.study)["images"].tolist() == [96, 48, 96]
+    assert trained.read_rates(tiny_trained.study)["images"].tolist() == [96, 48, 96]
 
 
-def test_a_child_starts_from_its_parent_and_stays_near(tiny):
-    training.train_all(tiny)
-    parent, child = (trained.load_network(tiny.study, name) for name in "AB")
+def test_a_child_starts_from_its_parent_and_stays_near(tiny_trained):
+    parent, child = (trained.load_network(tiny_trained.study, name) for name in "AB")
     assert torch.equal(parent.mean, child.mean)
     pairs = list(zip(parent.parameters(), child.parameters(), strict=True))
     for (
@@ -186,18 +180,17 @@ def test_weight_decay_is_the_gradient_of_keras_l2(tiny):
     assert len(kernels["params"]) == 21
 
 
-def test_a_damaged_network_or_checkpoint_is_refused_by_name(tiny):
-    training.train_all(tiny)
+def test_a_damaged_network_or_checkpoint_is_refused_by_name(tiny_trained):
     path = paths.weights_file("tiny", "A")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(keep.DamagedFile, match=r"A.safetensors is damaged or cut short"):
-        trained.load_network(tiny.study, "A")
+        trained.load_network(tiny_trained.study, "A")
     path.unlink()
     checkpoint = paths.checkpoint_file("tiny", "A")
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.write_bytes(b"not a checkpoint at all")
     with pytest.raises(keep.DamagedFile, match=r"A.safetensors is damaged or cut short"):
-        training.train(tiny, "A")
+        training.train(tiny_trained, "A")
 
 
 def test_divergence_is_reported(tiny, monkeypatch):
