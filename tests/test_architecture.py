@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "studies": BASE | PURE | {"behaviour", "similarity"},
     "results": BASE | PURE | {"behaviour", "similarity", "measures", "studies"},
     "heatmaps": BASE | PURE | {"behaviour", "similarity", "studies", "results"},
+    "convergence": BASE | PURE | {"behaviour", "similarity", "studies", "results"},
     "explorer": BASE | PURE | {"behaviour", "similarity", "studies", "results", "plotting"},
     "verify": BASE | PURE | {"behaviour", "similarity", "studies", "results"},
     "reproduce": BASE | PURE | {"behaviour", "similarity", "studies", "results", "verify"},
