@@ -138,7 +138,7 @@ def combinations(session: Session) -> pd.DataFrame:
     Of the second network's features, those that overlap most with the first's are dropped first,
     or random ones, or those that overlap least. The layer is fitted to clean training images.
     """
-    networks = removing.founders(session)
+    networks = removing.compared_founders(session)
     (train, classes), (test, truth) = (
         last_features(session, networks, split) for split in ("train", "test")
     )

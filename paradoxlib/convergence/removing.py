@@ -27,7 +27,7 @@ OTHER_TASK = {"digits": "cifar10-20"}  # {data: the study of another task}
 ELSE_TASK = "demo"
 
 
-def founders(session: sessions.Session) -> dict[str, resnets.ResNet]:
+def compared_founders(session: sessions.Session) -> dict[str, resnets.ResNet]:
     """Return the founders among the networks that are compared, on the session's device."""
     names = session.study.families
     return {n: net for n, net in comparing.compared(session, session.device).items() if n in names}
@@ -72,7 +72,7 @@ def unit_facts(session: sessions.Session) -> pd.DataFrame:
 
     A dead unit has no match.
     """
-    networks, images = founders(session), comparing.pictures(session)
+    networks, images = compared_founders(session), comparing.pictures(session)
     labels = session.images("test").first(len(images)).labels
     where = single_places(next(iter(networks.values())), images)
     found = units.correlations(networks, images, list(where.values()), 50)
@@ -125,7 +125,7 @@ def compression(session: sessions.Session) -> pd.DataFrame:
         predicted = predictions.predict(models.folded(network), images, session.device).argmax(1)
         return (predicted == some.labels).double().mean().item()
 
-    for name, network in founders(session).items():
+    for name, network in compared_founders(session).items():
         whole, state = score(network), network.state_dict()
         own = dict(iter(facts[facts["network"] == name].groupby("layer", sort=False)))
         for way in WAYS:
@@ -186,7 +186,7 @@ def task_matches(session: sessions.Session) -> pd.DataFrame:
     trained on this machine; ``chance`` is the first founder when it sees other images.
     """
     training.train_all(session)
-    own = dict(list(founders(session).items())[:OF_TASK])
+    own = dict(list(compared_founders(session).items())[:OF_TASK])
     first, images = next(iter(own.values())), comparing.pictures(session)
     others = {} if len(own) < 2 else dict(other_task(session))
     architecture = session.study.model.architecture
