@@ -1,6 +1,6 @@
 """What can be said of two networks by what they answer: predictions, and who is right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from paradoxlib.behaviour import intervals, predictions, scores
 from paradoxlib.comparison.given import Given
 from paradoxlib.images import datasets, distortions
+from paradoxlib.measures.views import chosen_conditions
 
 Predicted = dict[str, torch.Tensor]  # {network: classes (condition, image)}
 
@@ -136,3 +137,10 @@ def predict_pair(
     """Return both networks' predictions under every condition."""
     networks = {given.name: given.module for given in (a, b)}
     return predictions.predict_conditions(networks, images, conditions, device=device)
+
+
+def predictions_of(
+    predicted: torch.Tensor, conditions: Sequence[distortions.Condition]
+) -> Callable[[str], torch.Tensor]:
+    """Return what a view asks for its predictions, of a network's under all conditions."""
+    return lambda which: predicted[chosen_conditions(conditions, which)]

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from paradoxlib.comparison import acting, carrying, given, inside, report, seeing
+from paradoxlib.comparison import acting, carrying, given, inside, report
 from paradoxlib.images import data, datasets, distortions
 from paradoxlib.measures.views import Stimuli
 from paradoxlib.networks import models, surgery, weights
@@ -137,15 +137,15 @@ def compare(
             bar.update()
             bar.set_description("layers")
             compare_features(result, one, other, seen)
-            shown = seeing.shown_to_both(seen, truth if predicted else None, shown.architecture)
+            shown = inside.shown_to_both(seen, truth if predicted else None, shown.architecture)
             bar.update()
         bar.set_description("measures")
-        views = [seeing.of_state(each.state, shown, each.network) for each in (one, other)]
+        views = [inside.of_state(each.state, shown, each.network) for each in (one, other)]
         for view, each, kernel in zip(views, (one, other), (own, renamed), strict=True):
             view.state = each.state | (kernel or {})
             if predicted:
-                view.predict = seeing.predictions_of(predicted[each.name], conditions)
-        result.tables["measures"] = seeing.compare_by_measures(views[0], views[1], own)
+                view.predict = acting.predictions_of(predicted[each.name], conditions)
+        result.tables["measures"] = inside.compare_by_measures(views[0], views[1], own)
         bar.update()
         if images is not None:
             bar.set_description("parts")
@@ -185,6 +185,7 @@ def compare_weights(
         result.tables["norms"] = norms
     if renamed is None:
         return None, None
+    own = {layer: own[layer] for layer in renamed}
     if all(layer in a.state and a.state[layer].dim() == 2 for layer in own):
         result.notes.append("there are no convolutions: kernels are the rows of dense layers")
     table = result.tables["kernels"] = inside.compare_kernels(own, renamed)
@@ -195,9 +196,9 @@ def compare_weights(
 
 
 def count_classes(
-    result: Comparison, pair: tuple[given.Given, given.Given], pixels: torch.Tensor
+    result: Comparison, pair: Sequence[given.Given], pixels: torch.Tensor
 ) -> list[int]:
-    """Return how many classes either network knows; ValueError where one cannot see the images."""
+    """Return how many classes each network knows; ValueError where one cannot see the images."""
     first = pixels[:2].float() / 255
     found = []
     for each in pair:
@@ -209,8 +210,8 @@ def count_classes(
             shape = tuple(first.shape[1:])
             raise ValueError(f"{each.name} cannot see images of {shape}: {reason}") from None
     if len(set(found)) > 1:
-        counts = f"they know {found[0]} and {found[1]} classes"
-        result.notes.append(f"predictions cannot be compared: {counts}")
+        counts = " and ".join(map(str, dict.fromkeys(found)))
+        result.notes.append(f"predictions cannot be compared: they know {counts} classes")
     return found
 
 
@@ -218,7 +219,7 @@ def compare_features(
     result: Comparison, a: given.Given, b: given.Given, images: datasets.Images
 ) -> None:
     """Add what layers put out."""
-    found = seeing.compare_layers(a.module, b.module, images.pixels.float() / 255)
+    found = inside.compare_layers(a.module, b.module, images.pixels.float() / 255)
     result.tables |= {"layers": found.table, "cka": found.matrix, "cka_chance": found.chance}
     if not (found.table["a"] == found.table["b"]).all():
         note = "layers correspond by their depth; measures of features compare relu_3 with relu_3"

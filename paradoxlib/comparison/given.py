@@ -114,17 +114,22 @@ def kernel_state(state: models.State) -> models.State:
 def corresponding(a: models.State, b: models.State) -> tuple[models.State | None, str]:
     """Return b's kernels under the names of a's, and what is to be said about it.
 
-    Layers correspond by their names; where names differ, by their order if all have equal shapes.
-    Without correspondence it is (None, why). `a` and `b` are those of `kernel_state`.
+    Layers correspond by their names; where names differ, by their order if all have equal shapes,
+    or else all whose kernels see more than one position: shortcuts of some networks are 1 x 1, and
+    those of others have no weights. Without correspondence it is (None, why). `a` and `b` are those
+    of `kernel_state`.
     """
     own, other = kernels.kernels_of(a), kernels.kernels_of(b)
     try:
         kernels.check_same_layers(own, other)
     except ValueError as error:
-        if not a or [v.shape for v in a.values()] != [v.shape for v in b.values()]:
-            return None, str(error)
-        renamed = dict(zip(a, b.values(), strict=True))
-        return renamed, "the names of layers differ: they correspond by their order"
+        note = "the names of layers differ: they correspond by their order"
+        wide = [{k: v for k, v in state.items() if v[0, 0].numel() > 1} for state in (a, b)]
+        pairs = {note: (a, b), f"{note}; 1 x 1 kernels are left out": wide}
+        for words, (one, two) in pairs.items():
+            if one and [v.shape for v in one.values()] == [v.shape for v in two.values()]:
+                return dict(zip(one, two.values(), strict=True)), words
+        return None, str(error)
     return {name: b[name] for name in a}, ""
 
 

@@ -1,12 +1,33 @@
-"""What can be said of two networks by their weights alone."""
+"""What can be said of two networks by what is in them: weights, what layers put out, measures."""
 
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
 import pandas as pd
+import torch
 
-from paradoxlib.measures import of_weights
-from paradoxlib.networks import models
-from paradoxlib.similarity import alignments, kernels
+from paradoxlib import devices, seeds
+from paradoxlib.images import datasets, distortions
+from paradoxlib.measures import catalogue, of_weights
+from paradoxlib.measures.views import FEW, Stimuli, View
+from paradoxlib.networks import activations, models
+from paradoxlib.similarity import alignments, cka, kernels, unit_samples, units
 
 LARGE = 1000  # kernels in a layer: of more, chance is one draw's
+BYTES = 256e6  # of the outputs of one network's layers at once
+UNDEFINED = "not defined for these networks"
+WIDE = 1024  # units: layers of more are not matched
+Places = Mapping[str, str]  # {place: the layer that passes on what it puts out}
+
+
+class LayersInCommon(NamedTuple):
+    """What the layers of two networks have in common (see `compare_layers`)."""
+
+    table: pd.DataFrame
+    matrix: pd.DataFrame
+    chance: pd.DataFrame
 
 
 def compare_kernels(a: models.State, b: models.State) -> pd.DataFrame:
@@ -88,3 +109,191 @@ def compare_norms(a: models.State, b: models.State) -> pd.DataFrame:
                 row[column] = kernels.correlate_kernels(*pair).item()
         rows[norm] = row
     return pd.DataFrame.from_dict(rows, "index").rename_axis("norm")
+
+
+def places_of(network: torch.nn.Module, images: torch.Tensor) -> dict[str, str]:
+    """Return the `Places` of a network: its ReLUs or their kin, or all layers where it has none."""
+    found = activations.relu_places(network, images[:1])
+    return found or {name: name for name in activations.layer_names(network, images[:1])}
+
+
+def paired(a: list[str], b: list[str]) -> list[tuple[str, str]]:
+    """Return pairs of places: of equal names, or else at the same share of the way through."""
+    if set(a) == set(b):
+        return [(place, place) for place in a]
+    ends = max(len(a) - 1, 1)
+    return [(place, b[round(i * (len(b) - 1) / ends)]) for i, place in enumerate(a)]
+
+
+def images_at_once(network: torch.nn.Module, images: torch.Tensor) -> int:
+    """Return for how many images the outputs of a network's layers fit in `BYTES`: 8 to 250."""
+    outputs = activations.record(network, images[:1]).values()
+    return int(min(max(BYTES / sum(out.numel() * out.element_size() for out in outputs), 8), 250))
+
+
+@torch.inference_mode()
+@devices.exact_float32()
+def compare_layers(a: torch.nn.Module, b: torch.nn.Module, images: torch.Tensor) -> LayersInCommon:
+    """Return the CKA of all layers, and how well the units of corresponding layers match.
+
+    Layers are seen at their ReLUs, or their kin. They correspond by name, or else by depth. Each
+    batch goes through both networks once; chance is that b's answers belong to other images of it.
+
+    Parameters
+    ----------
+    a, b : torch.nn.Module
+        Networks in evaluation mode.
+    images : torch.Tensor
+        Floats (n, 3, h, w), 0..1.
+
+    Returns
+    -------
+    LayersInCommon
+        ``table``, a row for each pair of corresponding layers: ``a`` and ``b`` (their places),
+        ``cka``, ``cka chance``, then what `match_units` returns. ``matrix``: the CKA of all layers
+        (of a, of b); ``chance``: the same by chance.
+    """
+    networks = {"a": a, "b": b}
+    size = min(images_at_once(network, images) for network in networks.values())
+    where = {end: places_of(network, images) for end, network in networks.items()}
+    ends = paired(*(list(places) for places in where.values()))
+    sums = cka.HsicSums([("a", "b"), ("a", "other")])
+    moments = [unit_samples.Moments() for _ in ends]
+    sizes: list[dict[str, int]] = [{} for _ in ends]
+
+    def outputs_of(end: str, batch: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+        outputs = activations.record(networks[end], batch, where[end].values())
+        grams = torch.stack([cka.centred_gram(output) for output in outputs.values()])
+        by_place = {place: outputs[layer] for place, layer in where[end].items()}
+        return [by_place[pair[end == "b"]] for pair in ends], grams
+
+    def add_units(i: int, x: torch.Tensor, y: torch.Tensor) -> None:
+        if x.shape[2:].numel() != y.shape[2:].numel() or max(x.shape[1], y.shape[1]) > WIDE:
+            return
+        samples = {"a": x, "b": y, "other": other_images(y, 0)}
+        sizes[i] = {end: values.shape[1] for end, values in samples.items()}
+        moments[i].add(torch.cat([unit_samples.by_unit(v) for v in samples.values()], 1))
+
+    with devices.thread_pool() as pool:
+        for batch in cka.shuffled_batches(images, size, 1, 0):
+            seen = list(pool.map(outputs_of, networks, [batch] * 2))
+            (_, own), (_, grams) = seen
+            by_chance = other_images(grams, 1, 2)
+            flat = {"a": own.flatten(1), "b": grams.flatten(1), "other": by_chance.flatten(1)}
+            sums.add(flat, len(batch))
+            list(pool.map(add_units, range(len(ends)), seen[0][0], seen[1][0]))
+    matrix, chance = (pd.DataFrame(sums.cka("a", b), *where.values()) for b in ("b", "other"))
+    table = pd.DataFrame(ends, columns=["a", "b"])
+    for column, frame in (("cka", matrix), ("cka chance", chance)):
+        table[column] = [frame.loc[one, other] for one, other in ends]
+    return LayersInCommon(table.join(match_units(moments, sizes)), matrix, chance)
+
+
+def other_images(values: torch.Tensor, *axes: int) -> torch.Tensor:
+    """Return what belongs to images, along axes, as if it belonged to others of their batch."""
+    half = max(1, values.shape[axes[0]] // 2)
+    return values.roll([half] * len(axes), axes)
+
+
+def match_units(
+    moments: Sequence[unit_samples.Moments], sizes: Sequence[dict[str, int]]
+) -> pd.DataFrame:
+    """Return how well the units of pairs of layers match, a row for each pair, in its order.
+
+    `moments` are those of the units of ``a``, ``b`` and ``other`` (b's on other images) side by
+    side, and `sizes` how many these are; nothing where they cannot be matched.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``matching`` (the mean correlation of units that are matched one to one), ``units``,
+        ``dead a`` and ``dead b`` (how many never change), ``matching chance``. All are nan for
+        layers with other numbers of positions, or of more than `WIDE` units.
+    """
+    columns = ("matching", "units", "dead_a", "dead_b")
+    rows = {}
+    for i, own in enumerate(sizes):
+        if own:
+            both = units.units_of(moments[i], own)
+            found = units.match_table({end: both.pair("a", end) for end in ("b", "other")})
+            rows[i] = (*found.loc["b", list(columns)], found.loc["other", "matching"])
+    names = [*(column.replace("_", " ") for column in columns), "matching chance"]
+    return pd.DataFrame.from_dict(rows, "index", columns=names).reindex(range(len(sizes)))
+
+
+def fresh_kernels(state: models.State, name: str) -> models.State:
+    """Return random Gaussian kernels of the same shapes: those of an untrained network."""
+    source = seeds.generator("fresh", name)
+    return {layer: torch.randn(value.shape, generator=source) for layer, value in state.items()}
+
+
+def compare_by_measures(a: View, b: View, own: models.State | None) -> pd.DataFrame:
+    """Return two networks' likeness by each measure of the bench that what was given allows.
+
+    Parameters
+    ----------
+    a, b : View
+        The networks, and what they are shown; without images, views of states alone.
+    own : dict, optional
+        The kernels of a; None where b's do not correspond, and no measure of weights is defined.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``measure``; ``value``, ``chance`` (what unrelated networks score; for kernels random
+        Gaussian ones), ``lowest``, ``highest``, ``needs``, ``source``, and ``note``: why a value is
+        missing.
+    """
+    given = {"weights"} if own is not None else set()
+    given |= {"images"} if a.stimuli.images else set()
+    given |= {"labels"} if a.stimuli.labels is not None else set()
+    rows = {}
+    for name, measure in catalogue.MEASURES.items():
+        lacking = set(measure.needs.split(", ")) - given
+        row: dict[str, object] = {"value": np.nan, "chance": np.nan}
+        row |= dict(zip(("lowest", "highest"), measure.range, strict=True))
+        row |= {"needs": measure.needs, "source": measure.source, "note": ""}
+        if lacking:
+            what = " and ".join(sorted(lacking))
+            row["note"] = f"no {what}" if lacking != {"weights"} else "kernels do not correspond"
+        else:
+            row |= measured(measure, a, b, own)
+        rows[name] = row
+    return pd.DataFrame.from_dict(rows, "index").rename_axis("measure")
+
+
+def measured(
+    measure: catalogue.Measure, a: View, b: View, own: models.State | None
+) -> dict[str, object]:
+    """Return a measure's value and chance level, or a note why there is none."""
+    known = a.stimuli.architecture is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of means of nothing: they are nan
+        try:
+            value = measure.pair(a, b)
+            found: dict[str, object] = {"value": value, "note": "" if value == value else UNDEFINED}
+        except (ValueError, RuntimeError, LookupError) as error:  # made for other networks
+            return {"note": " ".join(str(error).split())[:120]}
+        try:
+            if measure.needs == "weights" and callable(measure.unrelated) and own and not known:
+                ends = [of_state(fresh_kernels(own, end), a.stimuli) for end in "ab"]
+                return found | {"chance": measure.pair(*ends)}
+            return found | {"chance": measure.level({"a": a, "b": b})}
+        except (ValueError, RuntimeError, LookupError):
+            return found
+
+
+def of_state(state: models.State, shown: Stimuli, network: torch.nn.Module | None = None) -> View:
+    """Return the view of a state dict, with its module where there is one."""
+    view = View(network or torch.nn.Identity(), shown)
+    view.state = state
+    return view
+
+
+def shown_to_both(
+    images: datasets.Images, labels: torch.Tensor | None, architecture: str | None
+) -> Stimuli:
+    """Return what measures show networks: the first images, clean and noisy; labels of all."""
+    few = images.first(FEW).pixels.float() / 255
+    noisy = distortions.show_noisy(few, seed=1)
+    return Stimuli({"clean": few, "noisy": noisy}, labels, architecture)

@@ -8,7 +8,7 @@ import torch
 from paradoxlib import seeds
 from paradoxlib.behaviour import scores
 from paradoxlib.measures.views import View, pairwise
-from paradoxlib.networks import activations, models
+from paradoxlib.networks import models
 from paradoxlib.similarity import permutations
 
 Pair = Callable[[View, View], float]
@@ -32,8 +32,8 @@ def of_other_images(pair: Pair) -> Chance:
 
     def level(views: Mapping[str, View]) -> float:
         first, *others = views.values()
-        elsewhere = View(activations.on_other_images(first.network), first.stimuli)
-        return float(np.mean([pair(elsewhere, other) for other in others])) if others else np.nan
+        values = [pair(first.elsewhere, other) for other in others]
+        return float(np.mean(values)) if values else np.nan
 
     return level
 

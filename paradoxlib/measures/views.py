@@ -16,7 +16,7 @@ import torch
 from paradoxlib.behaviour import scores
 from paradoxlib.images import distortions
 from paradoxlib.measures import of_networks, of_weights
-from paradoxlib.networks import models
+from paradoxlib.networks import activations, models
 from paradoxlib.similarity import permutations
 
 FEW = 200  # images, for all that costs more than predictions, units and CKA
@@ -84,6 +84,11 @@ class View:
         """The view of the network with statistics gathered anew on a few clean images."""
         fresh = of_networks.refreshed(self.network, self.stimuli.few())
         return View(fresh, self.stimuli)
+
+    @cached_property
+    def elsewhere(self) -> "View":
+        """The view of the network when it sees the images in another order (chance)."""
+        return View(activations.on_other_images(self.network), self.stimuli)
 
     def probabilities(self, which: str) -> torch.Tensor:
         """Return the probabilities of the classes, of the ``clean`` or the ``noisy`` images."""

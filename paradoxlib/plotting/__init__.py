@@ -40,6 +40,7 @@ from paradoxlib.plotting.profiles import (
     draw_against_rate,
     draw_history,
     draw_images,
+    draw_placement,
     draw_profiles,
     draw_stacked_bars,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "draw_matrix",
     "draw_measures",
     "draw_pairs",
+    "draw_placement",
     "draw_profiles",
     "draw_seeds",
     "draw_shares_by_rate",

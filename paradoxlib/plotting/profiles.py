@@ -191,3 +191,54 @@ def draw_against_rate(
     axes[0].legend()
     axes[0].figure.suptitle(title)
     return axes
+
+
+def draw_placement(
+    name: str,
+    profiles: pd.DataFrame,
+    numbers: pd.DataFrame,
+    among: pd.DataFrame | None = None,
+    title: str = "",
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Draw one network beside many: all profiles, and what it has in common with each.
+
+    Parameters
+    ----------
+    name : str
+        The network that is placed.
+    profiles : pandas.DataFrame
+        Mean accuracies (network, distortion), of this network and the others.
+    numbers : pandas.DataFrame
+        ``quantity``, ``value`` and ``chance``, a row for each other network and quantity.
+    among : pandas.DataFrame, optional
+        ``quantity`` and ``value`` of pairs of the others, to measure the former by.
+    """
+    if axes is None:
+        axes = plt.subplots(1, 2, sharey=True, figsize=(11, 4.4), layout="constrained")[1]
+    left, right = axes
+    for other in profiles.index.drop(name):
+        left.plot(profiles.loc[other], color="#BBBBBB", linewidth=0.9, zorder=1)
+    left.plot([], color="#BBBBBB", label=f"the other {len(profiles) - 1}")
+    left.plot(profiles.loc[name], color="C0", marker="o", linewidth=2, label=name)
+    left.set_xticks(range(profiles.shape[1]), map(style.label, profiles), rotation=40, ha="right")
+    left.set(ylabel="accuracy, or as named on the right", title="mean accuracy")
+    left.legend(loc="lower left")
+    source, names = np.random.default_rng(0), numbers["quantity"].unique()
+    for i, quantity in enumerate(names):
+        part = numbers[numbers["quantity"] == quantity]
+        groups = [(part["value"], 0.12, "C0", f"{name} with each of the others")]
+        if among is not None:
+            pairs = among.loc[among["quantity"] == quantity, "value"]
+            groups.append((pairs, -0.22, "#999999", "the others with each other"))
+        for values, place, colour, words in groups:
+            x = i + place + source.uniform(-0.1, 0.1, len(values))
+            right.scatter(x, values, s=12, color=colour, alpha=0.7, label=None if i else words)
+        chance = part["chance"].mean()
+        named = None if i else "chance"
+        right.plot([i - 0.38, i + 0.38], [chance] * 2, "k--", linewidth=1.2, label=named)
+    right.set_xticks(range(len(names)), names, rotation=40, ha="right")
+    right.set(title=f"what {name} has in common with each")
+    right.legend(loc="lower right")
+    left.figure.suptitle(title)
+    return axes

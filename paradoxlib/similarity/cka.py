@@ -91,6 +91,26 @@ def u_centred(gram: torch.Tensor) -> torch.Tensor:
     return (gram - rows - rows.mT + total) * other
 
 
+class HsicSums:
+    """The HSIC of all layers of pairs of networks, summed over batches of images."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self.between: dict[tuple[str, str], Any] = dict.fromkeys(pairs, 0)
+        self.norms: dict[str, Any] = {}
+
+    def add(self, grams: Mapping[str, torch.Tensor], n: int) -> None:
+        """Take in a batch of n images: each network's centred Gram matrices (layer, n * n)."""
+        for name, gram in grams.items():
+            self.norms[name] = self.norms.get(name, 0) + gram.square().sum(1) / (n * (n - 3))
+        for a, b in self.between:
+            self.between[a, b] = self.between[a, b] + grams[a] @ grams[b].T / (n * (n - 3))
+
+    def cka(self, a: str, b: str) -> np.ndarray:
+        """Return the CKA (layers of a, layers of b) of one of the pairs."""
+        norms = (self.norms[a][:, None] * self.norms[b]).sqrt()
+        return (self.between[a, b] / norms).cpu().numpy()
+
+
 def centred_grams(
     network: torch.nn.Module, images: torch.Tensor, layers: Sequence[str] | None, removed: int = 0
 ) -> tuple[list[str], torch.Tensor]:
@@ -162,8 +182,7 @@ def cka_matrices(
     chosen: dict[str, Any] = dict.fromkeys(names)
     if layers is not None:
         chosen = present(networks, images, layers)
-    sums: dict[tuple[str, str], Any] = dict.fromkeys(pairs, 0)
-    norms: dict[str, Any] = dict.fromkeys(names, 0)
+    sums = HsicSums(pairs)
     found: dict[str, list[str]] = {}
     count = sum(map(len, shuffled_batches(torch.arange(len(images)), batch_size, passes, seed)))
     bar = tqdm(
@@ -174,20 +193,14 @@ def cka_matrices(
     )
     with bar, devices.thread_pool() as pool:
         for batch in shuffled_batches(images, batch_size, passes, seed):
-            n, grams = len(batch), {}
+            grams = {}
             given = networks.values(), repeat(batch), chosen.values(), repeat(removed)
             seen = pool.map(centred_grams, *given)
             for name, (own, gram) in zip(names, seen, strict=True):
                 found[name], grams[name] = own, gram
-                norms[name] = norms[name] + gram.square().sum(1) / (n * (n - 3))
-            for a, b in pairs:
-                sums[a, b] = sums[a, b] + grams[a] @ grams[b].T / (n * (n - 3))
-            bar.update(n)
-    result = {}
-    for a, b in pairs:
-        matrix = sums[a, b] / (norms[a][:, None] * norms[b]).sqrt()
-        result[a, b] = pd.DataFrame(matrix.cpu().numpy(), found[a], found[b])
-    return result
+            sums.add(grams, len(batch))
+            bar.update(len(batch))
+    return {(a, b): pd.DataFrame(sums.cka(a, b), found[a], found[b]) for a, b in pairs}
 
 
 def present(

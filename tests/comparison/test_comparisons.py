@@ -145,6 +145,39 @@ def test_the_report_is_one_file_that_loads_nothing(images, tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "report.html"]
 
 
+def test_a_network_is_placed_beside_many_as_it_compares_with_each(images):
+    shown = {"conditions": FEW, "name": "mine"}
+    others = {"first": small(1), "second": small(2, nn.GELU, lambda n: nn.GroupNorm(1, n), 5)}
+    found = paradoxlib.place(small(0), others, *images, **shown)
+    assert list(found.profiles.index) == ["mine", *others]
+    assert found.profiles.loc["mine"].to_numpy() == pytest.approx(1, abs=0.3)
+    assert any("different architectures" in note for note in found.notes)
+    for name, other in others.items():
+        pair = {"names": ("mine", name), "conditions": FEW, "exchanged": 0}
+        alone = paradoxlib.compare(small(0), other, *images, **pair).tables
+        rows = found.numbers[found.numbers["network"] == name].set_index("quantity")["value"]
+        assert len(rows) >= 6 and not rows.index.str.contains("of mine|of first").any()
+        assert rows.to_numpy() == pytest.approx(
+            alone["numbers"].loc[rows.index, "value"].to_numpy(), nan_ok=True
+        )
+        profile = alone["profiles"][f"{name} accuracy"]
+        assert found.profiles.loc[name].to_numpy() == pytest.approx(profile.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("others", "labelled", "text"),
+    [
+        ({"B": small(1)}, False, "placed by images with labels"),
+        ({"mine": small(1)}, True, "a name of its own"),
+        ({"B": nn.Sequential(nn.Flatten(), nn.Linear(432, 5))}, True, "know 4 and 5 classes"),
+    ],
+)
+def test_a_network_that_cannot_be_placed_is_refused(images, others, labelled, text):
+    labels = images[1] if labelled else None
+    with pytest.raises(ValueError, match=text):
+        paradoxlib.place(small(0), others, images[0], labels, name="mine", conditions=FEW)
+
+
 def test_paradoxlib_offers_it_and_nothing_else():
     assert paradoxlib.Comparison.__name__ == "Comparison"
     with pytest.raises(AttributeError, match="no attribute 'compares'"):

@@ -52,6 +52,15 @@ def test_kernels_are_convolutions_or_else_the_rows_of_dense_layers():
     assert shapes == {"0.weight": (4, 6, 1, 1)} | attention
 
 
+def test_shortcuts_without_weights_leave_the_wide_kernels_to_be_compared():
+    wide = {"a.weight": torch.rand(4, 3, 3, 3), "b.weight": torch.rand(4, 4, 3, 3)}
+    other = {"c.weight": wide["a.weight"], "s.weight": torch.rand(4, 3, 1, 1)}
+    other["d.weight"] = wide["b.weight"]
+    found, note = given.corresponding(other, wide)
+    assert list(found) == ["c.weight", "d.weight"] and note.endswith("1 x 1 kernels are left out")
+    assert torch.equal(found["d.weight"], wide["b.weight"])
+
+
 def test_tied_weights_count_once():
     network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
     network[1].weight = network[0].weight

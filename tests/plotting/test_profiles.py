@@ -111,3 +111,18 @@ def test_children_stand_by_their_rate():
         lines = [list(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) <= 2]
         assert [1e-5, 1e-3] in lines and [1e-5] in lines
     assert [list(line.get_xdata()) for line in similar.lines] == [[1e-5, 1e-3], [1e-5]]
+
+
+def test_a_network_is_drawn_beside_the_others():
+    numbers = pd.DataFrame({"quantity": ["CKA", "units"] * 2, "value": [0.8, 0.4, 0.7, 0.3]})
+    among = numbers.assign(value=numbers["value"] + 0.1)
+    left, right = plotting.draw_placement(
+        "a", random_means(["blur"]), numbers.assign(chance=0.1), among
+    )
+    assert (
+        left.lines[-1].get_label() == "a" and "the other 2" in left.get_legend_handles_labels()[1]
+    )
+    drawn = [sorted(points.get_offsets()[:, 1].tolist()) for points in right.collections]
+    assert drawn == [[0.7, 0.8], pytest.approx([0.8, 0.9]), [0.3, 0.4], pytest.approx([0.4, 0.5])]
+    assert [line.get_ydata()[0] for line in right.lines] == [0.1, 0.1]
+    assert [tick.get_text() for tick in right.get_xticklabels()] == ["CKA", "units"]

@@ -1,0 +1,96 @@
+"""One network of anybody's beside many: what it has in common with each of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from paradoxlib.behaviour import predictions
+from paradoxlib.comparison import acting, comparisons, given
+from paradoxlib.images import distortions
+
+
+class Placement(NamedTuple):
+    """One network beside many (see `place`)."""
+
+    name: str
+    profiles: pd.DataFrame
+    numbers: pd.DataFrame
+    notes: list[str]
+
+
+def place(
+    network: torch.nn.Module,
+    others: Mapping[str, torch.nn.Module],
+    images: Any,
+    labels: Any = None,
+    *,
+    name: str = "yours",
+    transform: given.Transform | None = None,
+    conditions: Sequence[distortions.Condition] = tuple(distortions.conditions()),
+    device: str = "cpu",
+) -> Placement:
+    """Return what a network of anybody's has in common with each of many, such as a study's.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        A classifier of images.
+    others : dict
+        {name: torch.nn.Module}, which know as many classes and see images in 0..1 as they are.
+    images, labels, conditions, device
+        Those of `comparisons.compare`; of ``datasets.Images`` the labels are known.
+    name : str
+        What to call the network.
+    transform : callable, optional
+        What images in 0..1 go through before this network sees them.
+
+    Returns
+    -------
+    Placement
+        ``profiles``: the mean accuracy of each network, this one first, over the levels of each
+        distortion (network, distortion). ``numbers``, a row for each other network and quantity:
+        ``network``, ``quantity``, then ``value``, ``low``, ``high``, ``chance`` as a comparison has
+        them: how alike their answers, errors, layers, units and, where they correspond, kernels
+        are. ``notes``: what could not be compared, and why.
+
+    Raises
+    ------
+    ValueError
+        For no labels, or networks of different numbers of classes, beside what `compare` refuses.
+    """
+    own = given.prepared(name, network, transform)
+    theirs = [given.prepared(other, module) for other, module in others.items()]
+    pixels, truth = given.as_pixels(images), getattr(images, "labels", labels)
+    if truth is None or name in others or not others:
+        raise ValueError("a network is placed by images with labels, and by a name of its own")
+    known = comparisons.Comparison((name, next(iter(others))))
+    classes = comparisons.count_classes(known, (own, *theirs), pixels)
+    if known.notes:
+        raise ValueError(known.notes[0])
+    seen = given.as_data(pixels, truth, classes[0])
+    modules = {each.name: each.module for each in (own, *theirs)}
+    predicted = predictions.predict_conditions(modules, seen, conditions, device=device)
+    profiles: dict[str, pd.Series] = {}
+    numbers, notes = [], []
+    for other in tqdm(theirs, desc="networks", unit="network"):
+        pair = comparisons.Comparison((name, other.name))
+        comparisons.compare_weights(pair, own, other)
+        both = {each: predicted[each] for each in pair.names}
+        answers = acting.compare_answers(both, seen.labels, conditions, classes[0])
+        comparisons.add(pair, answers.numbers)
+        comparisons.compare_features(pair, own, other, seen)
+        profiles |= {each: answers.profiles[f"{each} accuracy"] for each in pair.names}
+        table = pair.tables["numbers"]
+        alone = [row for row in table.index if row.endswith((f" of {name}", f" of {other.name}"))]
+        numbers.append(table.drop(index=alone).reset_index())
+        numbers[-1].insert(0, "network", other.name)
+        notes += pair.notes
+    return Placement(
+        name,
+        pd.DataFrame(profiles).T.rename_axis("network"),
+        pd.concat(numbers, ignore_index=True),
+        list(dict.fromkeys(notes)),
+    )
