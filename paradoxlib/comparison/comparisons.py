@@ -127,6 +127,7 @@ def compare(
             classes = count_classes(result, (one, other), pixels)
             seen = given.as_data(pixels, truth, max(classes))
             truth = None if truth is None else seen.labels
+            result.notes.append(f"{len(pixels):,} images under {len(conditions)} conditions")
             bar.update()
             bar.set_description("predictions")
             if len(set(classes)) == 1:

@@ -15,12 +15,12 @@ from paradoxlib import keep, plotting
 from paradoxlib.behaviour import paradox
 
 SHEET = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem;
   color: #222; background: #fff }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 .sentence { font-size: 1.1rem; border-left: 4px solid #3E9C78; padding-left: 1rem }
 table { border-collapse: collapse; font-size: 13px; margin: .8rem 0 }
-th, td { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid #e4e4e4 }
+th, td { padding: .15rem .5rem; text-align: right; border-bottom: 1px solid #e4e4e4 }
 th:first-child { text-align: left } thead th { border-bottom: 2px solid #999 }
 img { max-width: 100% } details { overflow-x: auto } summary { cursor: pointer }
 """
@@ -64,7 +64,7 @@ CONTENTS = {  # {table: (heading, what it says)}
         "re-estimated on images of one kind. The last row is the second network itself.",
     ),
 }
-FOLDED = ("conditions", "measures", "exchanges", "norms")  # to be opened: they are long
+FOLDED = ("kernels", "norms", "conditions", "layers", "measures", "exchanges")  # they are long
 Found = Mapping[str, pd.DataFrame]
 
 
@@ -90,7 +90,7 @@ def in_a_sentence(names: tuple[str, str], tables: Found) -> str:
     if "recovered" in shares and shares["recovered"].notna().any():
         part = shares["recovered"].idxmax()
         row = shares.set_axis(["value", "low", "high"], axis=1).loc[part]
-        text += f"; most of the way from one to the other goes with {part}, {spread(row)}"
+        text += f"; of the way between them the largest share goes with {part}, {spread(row)}"
     return f"{text}."
 
 
@@ -122,11 +122,8 @@ def write_html(
             figure = drawing_of(key, names, tables)
             parts += [f"<h2>{heading}</h2>", f"<p>{text}</p>"]
             parts += [as_image(figure, heading)] if figure else []
-        named = tables[key].index.name is not None
-        table = tables[key].to_html(
-            index=named, float_format="{:.3f}".format, na_rep="", border=0, escape=True
-        )
         state = "" if key in FOLDED else " open"
+        table = as_table(tables[key])
         parts.append(f"<details{state}><summary>table</summary>{table}</details>")
     head = f'<meta charset="utf-8"><title>{title}</title><style>{SHEET}</style>'
     page = f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>'
@@ -134,6 +131,23 @@ def write_html(
     with keep.atomic(path) as target:
         target.write_text(page)
     return path
+
+
+def as_table(table: pd.DataFrame) -> str:
+    """Return a table as HTML: the index's name heads its column, distortions have their names."""
+    named = table.index.name
+    if named in ("distortion", "statistics of"):
+        table = table.rename(index=plotting.label)
+    if "distortion" in table:
+        table = table.assign(distortion=table["distortion"].map(plotting.label))
+    table = table.rename_axis(None).rename_axis(named, axis="columns")
+    how = {"float_format": number_text, "na_rep": "", "border": 0, "escape": True}
+    return table.to_html(index=named is not None, **how)
+
+
+def number_text(value: float) -> str:
+    """Return a number with three decimals; whole ones, such as counts, without any."""
+    return f"{value:.0f}" if value == round(value) else f"{value:.3f}".replace("-0.000", "0.000")
 
 
 def drawing_of(key: str, names: tuple[str, str], tables: Found) -> Figure | None:
@@ -144,7 +158,9 @@ def drawing_of(key: str, names: tuple[str, str], tables: Found) -> Figure | None
         title = "Kernels, paper's alignment"
         plotting.draw_layer_profile(table["paper"], table["sd"], chance, title)
     if key == "profiles":
-        plotting.draw_accuracy_curves(curves(names, tables), names, curve_title(tables))
+        axes = plotting.draw_accuracy_curves(curves(names, tables), names)
+        for ax in axes[:, 0]:
+            ax.set_ylabel(curve_title(tables))
     if key == "layers":
         panels = {"same images": tables["cka"], "other images: chance": tables["cka_chance"]}
         title = f"CKA of all layers of {names[0]} (up) and {names[1]} (right)"
@@ -157,9 +173,9 @@ def drawing_of(key: str, names: tuple[str, str], tables: Found) -> Figure | None
 
 
 def curve_title(tables: Found) -> str:
-    """Return what the curves of a comparison show."""
+    """Return what the curves of a comparison show: accuracies, or else unchanged predictions."""
     right = any(column.endswith(" accuracy") for column in tables["conditions"])
-    return "accuracy" if right else "share of predictions as on clean images"
+    return "accuracy" if right else "share as on clean images"
 
 
 def curves(names: tuple[str, str], tables: Found) -> pd.DataFrame:
