@@ -136,7 +136,7 @@ def write_html(
 def as_table(table: pd.DataFrame) -> str:
     """Return a table as HTML: the index's name heads its column, distortions have their names."""
     named = table.index.name
-    if named in ("distortion", "statistics of"):
+    if named == "distortion":
         table = table.rename(index=plotting.label)
     if "distortion" in table:
         table = table.assign(distortion=table["distortion"].map(plotting.label))
@@ -147,7 +147,9 @@ def as_table(table: pd.DataFrame) -> str:
 
 def number_text(value: float) -> str:
     """Return a number with three decimals; whole ones, such as counts, without any."""
-    return f"{value:.0f}" if value == round(value) else f"{value:.3f}".replace("-0.000", "0.000")
+    return (
+        f"{value:.0f}" if float(value).is_integer() else f"{value:.3f}".replace("-0.000", "0.000")
+    )
 
 
 def drawing_of(key: str, names: tuple[str, str], tables: Found) -> Figure | None:
