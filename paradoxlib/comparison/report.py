@@ -147,7 +147,9 @@ def as_table(table: pd.DataFrame) -> str:
 
 def number_text(value: float) -> str:
     """Return a number with three decimals; whole ones, such as counts, without any."""
-    return f"{value:.0f}" if value == round(value) else f"{value:.3f}".replace("-0.000", "0.000")
+    return (
+        f"{value:.0f}" if float(value).is_integer() else f"{value:.3f}".replace("-0.000", "0.000")
+    )
 
 
 def drawing_of(key: str, names: tuple[str, str], tables: Found) -> Figure | None:
