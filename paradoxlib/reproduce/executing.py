@@ -24,6 +24,7 @@ from paradoxlib.studies.study import Study
 KERNEL: dict[str, Any] = {
     "kernel_name": "python3",
     "extra_arguments": ["--IPKernelApp.log_level=40"],
+    "iopub_timeout": 60,  # seconds that a cell's last outputs may take where the cores are busy
 }
 
 ADVICE = {  # what the system says when a file cannot be written, and what helps
