@@ -48,6 +48,7 @@ menu = {
     "Read up": [
         "docs/README",
         "docs/literature",
+        "docs/sisters",
         "docs/departures",
         "docs/data_card",
         "docs/model_card",
