@@ -152,10 +152,11 @@ def draw_tree(
         size, widths = (width + 3.2, height + 1.1), (2.2, width)
         axes = plt.subplots(1, 2, figsize=size, width_ratios=widths)[1]
     tree, units = axes
-    drawn = dendrogram(
-        linkage, ax=tree, orientation="left", no_labels=True, link_color_func=lambda _: "black"
-    )
-    order, gap = drawn["leaves"][::-1], ((2, 2), (0, 0), (0, 0))
+    order = [0]  # of a cluster that was never split
+    if len(linkage):
+        look = {"orientation": "left", "no_labels": True, "link_color_func": lambda _: "black"}
+        order = dendrogram(linkage, ax=tree, **look)["leaves"][::-1]
+    gap = ((2, 2), (0, 0), (0, 0))
     rows = [np.pad(pictures[leaf], gap, constant_values=1) for leaf in order]
     show(units, np.concatenate(rows)).set_aspect("auto")
     names = [list(leaves)[leaf] for leaf in order]

@@ -63,6 +63,8 @@ def test_leaves_stand_beside_the_tree():
     rows = np.split(below.images[0].get_array(), 3)
     assert frames(rows[names.index("b")], "C1") == 2 * 72
     assert tree.get_xlim()[0] > 3  # the largest number of units
+    _, alone = plotting.draw_tree(np.empty((0, 4)), {"a": (units(1), units(1))})
+    assert [text.get_text() for text in alone.get_yticklabels()] == ["a"]
 
 
 def test_answers_of_two_units_are_counted():
