@@ -138,7 +138,6 @@ def combinations(session: Session) -> pd.DataFrame:
     or random ones, or those that overlap least. The layer is fitted to clean training images.
     """
     networks = comparing.founders(session)
-    networks = removing.compared_founders(session)
     (train, classes), (test, truth) = (
         last_features(session, networks, split) for split in ("train", "test")
     )

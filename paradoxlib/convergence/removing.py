@@ -27,12 +27,6 @@ OTHER_TASK = {"digits": "cifar10-20"}  # {data: the study of another task}
 ELSE_TASK = "demo"
 
 
-def compared_founders(session: sessions.Session) -> dict[str, resnets.ResNet]:
-    """Return the founders among the networks that are compared, on the session's device."""
-    names = session.study.families
-    return {n: net for n, net in comparing.compared(session, session.device).items() if n in names}
-
-
 def single_places(network: resnets.ResNet, images: torch.Tensor) -> dict[str, str]:
     """Return {convolution: the ReLU that passes on its units}."""
     convolutions = models.conv_layers(network)
@@ -73,7 +67,6 @@ def unit_facts(session: sessions.Session) -> pd.DataFrame:
     A dead unit has no match.
     """
     networks, images = comparing.founders(session), comparing.pictures(session)
-    networks, images = compared_founders(session), comparing.pictures(session)
     labels = session.images("test").first(len(images)).labels
     where = single_places(next(iter(networks.values())), images)
     found = units.correlations(networks, images, list(where.values()), 50)
@@ -127,7 +120,6 @@ def compression(session: sessions.Session) -> pd.DataFrame:
         return (predicted == some.labels).double().mean().item()
 
     for name, network in comparing.founders(session).items():
-    for name, network in compared_founders(session).items():
         whole, state = score(network), network.state_dict()
         own = dict(iter(facts[facts["network"] == name].groupby("layer", sort=False)))
         for way in WAYS:
@@ -189,7 +181,6 @@ def task_matches(session: sessions.Session) -> pd.DataFrame:
     """
     training.train_all(session)
     own = dict(list(comparing.founders(session).items())[:OF_TASK])
-    own = dict(list(compared_founders(session).items())[:OF_TASK])
     first, images = next(iter(own.values())), comparing.pictures(session)
     others = {} if len(own) < 2 else dict(other_task(session))
     architecture = session.study.model.architecture
