@@ -15,7 +15,7 @@ from paradoxlib.measures.views import chosen_conditions
 Predicted = dict[str, torch.Tensor]  # {network: classes (condition, image)}
 
 
-class Answers(NamedTuple):
+class AnswersInCommon(NamedTuple):
     """What two networks answer (see `compare_answers`)."""
 
     conditions: pd.DataFrame
@@ -33,7 +33,7 @@ def compare_answers(
     labels: torch.Tensor | None,
     conditions: Sequence[distortions.Condition],
     classes: int,
-) -> Answers:
+) -> AnswersInCommon:
     """Return how alike two networks' predictions are, and, given labels, how right they are.
 
     Intervals are 95 %, over resampled images, the same for all numbers.
@@ -51,7 +51,7 @@ def compare_answers(
 
     Returns
     -------
-    Answers
+    AnswersInCommon
         ``conditions``: distortion, level, ``agreement``, and of each network the share of
         predictions that are those of the clean images (``A unchanged``) and its accuracy (``A
         accuracy``). ``profiles``: the same, means over the levels of each distortion. ``numbers``:
@@ -80,7 +80,9 @@ def compare_answers(
     if labels is not None:
         rows |= right_numbers(samples, (name_a, name_b), conditions, clean)
     profiles = table.drop(columns="level").groupby("distortion", sort=False).mean()
-    return Answers(table, profiles, pd.DataFrame.from_dict(rows, "index").rename_axis("quantity"))
+    return AnswersInCommon(
+        table, profiles, pd.DataFrame.from_dict(rows, "index").rename_axis("quantity")
+    )
 
 
 def right_numbers(
