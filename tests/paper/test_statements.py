@@ -23,7 +23,7 @@ def test_claims_name_the_section_and_figures_of_their_experiment(architecture):
     found = statements.behaviour_claims(OURS, PAIRS, FACT, 0.1, 0.13, 0.25, architecture)
     ranges = statements.range_claims(RANGES, True, architecture)
     assert len(found) == 10 and len(ranges) == 4
-    first = architecture == "resnet20"
+    first = published.EXPERIMENT_OF[architecture] == "resnet20"
     assert found[0].section == ("3.1" if first else "3.2")
     assert found[2].section == ("3.1, Figure 7" if first else "3.2, Figure 10")
     assert ranges[-1].section == ("3.1, Figure 1" if first else "3.2, Figure 4")

@@ -20,7 +20,7 @@ def test_the_front_door_lists_what_notebooks_call():
 
 def test_the_front_door_lists_every_function_that_draws():
     modules = (getattr(plotting, name) for name in ("layers", "profiles", "unit_plots"))
-    modules = [*modules, plotting.pair_plots, plotting.part_plots]
+    modules = [*modules, plotting.pair_plots, plotting.part_plots, plotting.patch_plots]
     drawing = {name for module in modules for name in vars(module) if name.startswith("draw_")}
     assert {name for name in plotting.__all__ if name.startswith("draw_")} == drawing
     assert all(hasattr(plotting, name) for name in plotting.__all__)
