@@ -53,7 +53,7 @@ class Session:
 
     @property
     def precision(self) -> str:
-        """The precision of training: the study's, or else the device's own."""
+        """The precision of training, which is the study's or else the device's own."""
         return self.study.model.precision or devices.own_precision(self.device)
 
     @property
