@@ -108,7 +108,7 @@ def race_one_epoch(name, images):
         return len(images), seconds
 
     rates = race.race({PEER: one_loop, "paradoxlib": side_by_side}, 3)
-    half = devices.computes_bfloat16(torch.device("cpu"))
+    half = devices.faster_in_bfloat16(torch.device("cpu"))
     arithmetic = race.arithmetic(torch.bfloat16 if half else torch.float32)
     # The backward pass takes twice the operations of the forward pass.
     limit = cores * arithmetic / (3 * race.operations(models.empty("resnet20")))

@@ -13,7 +13,7 @@ from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
 
-def computes_bfloat16(device: torch.device) -> bool:
+def faster_in_bfloat16(device: torch.device) -> bool:
     """Say whether a device computes faster in bfloat16 than in float32.
 
     CUDA does, CPUs with AMX, and AMD's with AVX-512. Intel's AVX-512 multiplies no faster in
@@ -26,7 +26,7 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 def own_precision(device: torch.device) -> str:
     """Return the precision in which a device trains networks where a study names none."""
-    return "bfloat16" if computes_bfloat16(device) else "float32"
+    return "bfloat16" if faster_in_bfloat16(device) else "float32"
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def predict_conditions(
     ]
     work = [i for i in range(len(conditions)) if i not in identity[1:]]
     size = IMAGES_PER_TASK.get(device.type, augmentation.BLOCK)
-    half = precision == "bfloat16" and devices.computes_bfloat16(device)
+    half = precision == "bfloat16" and devices.faster_in_bfloat16(device)
 
     def make_blocks() -> Iterator[Shown]:
         shown = [conditions[i] for i in work]

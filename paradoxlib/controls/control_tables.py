@@ -76,11 +76,8 @@ def control_children(session: Session) -> pd.DataFrame:
 
     The similarity is that of kernels index to index.
     """
-    study, labels, founders = (
-        session.study,
-        session.images("test").labels,
-        clean_founders(session.study),
-    )
+    study, labels = session.study, session.images("test").labels
+    founders = clean_founders(study)
     names = [name for founder in founders for name in study.families[founder]]
     known = predicting.predict_study(session, names)
     samples = scores.resampled_accuracy(known, labels, real_first=True)

@@ -16,15 +16,14 @@ from paradoxlib.behaviour import intervals, predictions
 from paradoxlib.networks import activations, models, resnets, surgery
 from paradoxlib.results.tables import table
 from paradoxlib.similarity import kernels, units
-from paradoxlib.studies import comparing, sessions, trained, training
+from paradoxlib.studies import comparing, sessions, trained
 from paradoxlib.studies.study import Study
 
 TOP_IMAGES = 20  # that drive a unit most
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)  # of each layer's units that are removed
 WAYS = ("lowest match", "lowest norm", "random", "highest match")
 OF_TASK = 3  # founders of each study whose units are compared
-OTHER_TASK = {"digits": "cifar10-20"}  # {data: the study of another task}
-ELSE_TASK = "demo"
+OTHER_TASK = {"digits": "cifar10-20"}  # {data: the study of another task}; the demo for others
 
 
 def single_places(network: resnets.ResNet, images: torch.Tensor) -> dict[str, str]:
@@ -150,12 +149,17 @@ def function_scores(facts: pd.DataFrame) -> pd.DataFrame:
     return intervals.of_means(wide).rename(columns={"value": "rho"}).rename_axis("layer")
 
 
+def study_of_other_task(study: Study) -> str:
+    """Return the name of the study whose networks were trained for another task."""
+    return OTHER_TASK.get(study.data.name, "demo")
+
+
 def other_task(session: sessions.Session) -> Iterator[tuple[str, resnets.ResNet]]:
     """Yield the first founders of the study of another task, where they are trained.
 
     That is cifar10-20 for a study of digits, and the demo, whose networks see digits, for others.
     """
-    study = session.beside(OTHER_TASK.get(session.study.data.name, ELSE_TASK)).study
+    study = session.beside(study_of_other_task(session.study)).study
     for name in list(study.families)[:OF_TASK]:
         if trained.is_trained(study, name):
             network = trained.load_network(study, name)
@@ -164,7 +168,7 @@ def other_task(session: sessions.Session) -> Iterator[tuple[str, resnets.ResNet]
 
 def task_key(study: Study) -> tuple:
     """Return what `task_matches` depends on beside the study's own networks."""
-    return comparing.IMAGES, OF_TASK, OTHER_TASK.get(study.data.name, ELSE_TASK)
+    return comparing.IMAGES, OF_TASK, study_of_other_task(study)
 
 
 @table(
@@ -179,7 +183,6 @@ def task_matches(session: sessions.Session) -> pd.DataFrame:
     All see the study's test images. The other task's networks are left out where they are not
     trained on this machine; ``chance`` is the first founder when it sees other images.
     """
-    training.train_all(session)
     own = dict(list(comparing.founders(session).items())[:OF_TASK])
     first, images = next(iter(own.values())), comparing.pictures(session)
     others = {} if len(own) < 2 else dict(other_task(session))

@@ -34,6 +34,22 @@ def components(networks: dict[str, resnets.ResNet], images: torch.Tensor) -> pd.
     return pd.concat(parts, names=["network", "layer"]).reset_index()
 
 
+def whole_and_removed(
+    networks: dict[str, resnets.ResNet], images: torch.Tensor
+) -> tuple[dict[str, torch.Tensor], list[str]]:
+    """Return {``a|b|components removed``: CKA of all layers, float16}, and the layers.
+
+    Of networks of one architecture with themselves and each other; of the first principal component
+    of each layer, none or one is removed.
+    """
+    made, layers = {}, []
+    for removed in (0, 1):
+        for (a, b), matrix in cka.cka_matrices(networks, images, removed=removed).items():
+            made[f"{a}|{b}|{removed}"] = torch.tensor(matrix.to_numpy(), dtype=torch.float16)
+            layers = list(matrix.index)
+    return made, layers
+
+
 def shown_founders(session: Session) -> dict[str, resnets.ResNet]:
     """Return the founders whose layers are all compared, `FOUNDERS_SHOWN` at most."""
     return dict(list(comparing.founders(session).items())[:FOUNDERS_SHOWN])
@@ -63,12 +79,7 @@ def cka_of_founders(session: Session) -> Kept:
 
     The part is the first principal component of each layer, batch by batch; clean images.
     """
-    shown, images = shown_founders(session), comparing.pictures(session)
-    made, layers = {}, []
-    for removed in (0, 1):
-        for (a, b), matrix in cka.cka_matrices(shown, images, removed=removed).items():
-            made[f"{a}|{b}|{removed}"] = torch.tensor(matrix.to_numpy(), dtype=torch.float16)
-            layers = list(matrix.index)
+    made, layers = whole_and_removed(shown_founders(session), comparing.pictures(session))
     return made, {"layers": layers}
 
 

@@ -5,11 +5,10 @@ import torch
 
 from paradoxlib import keep
 from paradoxlib.heatmaps import structure
-from paradoxlib.heatmaps.founder_tables import COMPONENT_IMAGES, components
+from paradoxlib.heatmaps.founder_tables import COMPONENT_IMAGES, components, whole_and_removed
 from paradoxlib.networks import models, resnets
 from paradoxlib.results.behaviour_tables import accuracies
 from paradoxlib.results.tables import Kept, table, tensors
-from paradoxlib.similarity import cka
 from paradoxlib.studies import comparing, trained, training
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study, load
@@ -39,13 +38,11 @@ def sized(session: Session) -> dict[str, tuple[Session, dict[str, resnets.ResNet
 @tensors("cka_sizes", "weights, images", lambda study: keep.key(size_settings(study)))
 def cka_of_sizes(session: Session) -> Kept:
     """CKA of all layers of founders of several sizes, whole and without the first component."""
-    images, made, layers = comparing.pictures(session), {}, {}
+    images, layers = comparing.pictures(session), {}
+    made: dict[str, torch.Tensor] = {}
     for study, (_, networks) in sized(session).items():
-        for removed in (0, 1):
-            for (a, b), matrix in cka.cka_matrices(networks, images, removed=removed).items():
-                values = torch.tensor(matrix.to_numpy(), dtype=torch.float16)
-                made[f"{study}|{a}|{b}|{removed}"] = values
-                layers[study] = list(matrix.index)
+        found, layers[study] = whole_and_removed(networks, images)
+        made |= {f"{study}|{name}": values for name, values in found.items()}
     return made, {"layers": layers}
 
 

@@ -141,7 +141,7 @@ def sample_evaluation(session: Session, seconds: float) -> float:
     model = models.folded(fresh_network(study)).to(device)
     count = predictions.IMAGES_PER_TASK.get(device.type, augmentation.BLOCK)
     images = torch.zeros(count, 3, study.data.image_size, study.data.image_size, device=device)
-    half = study.evaluation.precision == "bfloat16" and devices.computes_bfloat16(device)
+    half = study.evaluation.precision == "bfloat16" and devices.faster_in_bfloat16(device)
     images = images.contiguous(memory_format=torch.channels_last)
     parts = [images] * torch.get_num_threads()
     with devices.thread_pool(device) as pool:
