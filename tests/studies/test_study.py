@@ -35,6 +35,7 @@ def test_all_studies_are_there():
         "cifar10",
         "cifar10-20",
         "cifar10-batch64",
+        "cifar10-convnet",
         "cifar10-rates",
         "cifar10-resnet101",
         "cifar10-resnet152",
