@@ -63,7 +63,7 @@ def wide_clusters(session: Session) -> pd.DataFrame:
     `FIRST` clusters of the first layer and `OTHERS` of each other one, correlations above .2, and
     `ALPHA`; narrower layers have as many clusters as one of their networks has units, at most.
     """
-    parts = []
+    parts: list[pd.DataFrame] = []
     for place, layer in strangers_layers(session).items():
         count = min(OTHERS if parts else FIRST, len(layer.between))
         labels = units.spectral_clusters(layer, k=count, alpha=ALPHA)
