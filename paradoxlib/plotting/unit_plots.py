@@ -191,7 +191,8 @@ def draw_heatmaps(
     """Draw the CKA of all layers of two networks, {heading: table (layer, layer)}, in one scale.
 
     The first layer is at the lower left. Where a stage begins, its first layer is named and a line
-    drawn. From four panels on, an even number, they make two rows. The names of a table's axes label them.
+    drawn. From four panels on, an even number, they make two rows. The names of a table's axes
+    label them.
     """
     columns = len(panels) if len(panels) < 4 else len(panels) // 2
     if axes is None:
