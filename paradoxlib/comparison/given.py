@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from paradoxlib.images import datasets
+from paradoxlib.images import datasets, distortions
+from paradoxlib.measures.views import FEW, Stimuli
 from paradoxlib.networks import models, weights
 from paradoxlib.similarity import kernels
 
@@ -112,6 +113,22 @@ def kernel_state(state: models.State) -> models.State:
     return convolutions if len(convolutions) > 1 else rows
 
 
+def norm_layers(state: models.State) -> dict[str, str]:
+    """Return {norm: its kind} of a state dict.
+
+    ``running statistics`` for a batch norm and its kin; ``none`` for the norms that compute theirs
+    anew, those of groups, layers or instances: what has a weight of one dimension.
+    """
+    found = {}
+    for entry, value in state.items():
+        layer, _, what = entry.rpartition(".")
+        if what == "running_mean":
+            found[layer] = "running statistics"
+        elif what == "weight" and value.dim() == 1 and f"{layer}.running_mean" not in state:
+            found[layer] = "none"
+    return found
+
+
 def corresponding(a: models.State, b: models.State) -> tuple[models.State | None, str]:
     """Return b's kernels under the names of a's, and what is to be said about it.
 
@@ -132,6 +149,14 @@ def corresponding(a: models.State, b: models.State) -> tuple[models.State | None
                 return dict(zip(one, two.values(), strict=True)), words
         return None, str(error)
     return {name: b[name] for name in a}, ""
+
+
+def paired(a: list[str], b: list[str]) -> list[tuple[str, str]]:
+    """Return pairs of places: of equal names, or else at the same share of the way through."""
+    if set(a) == set(b):
+        return [(place, place) for place in a]
+    ends = max(len(a) - 1, 1)
+    return [(place, b[round(i * (len(b) - 1) / ends)]) for i, place in enumerate(a)]
 
 
 def as_pixels(images: Any) -> torch.Tensor:
@@ -171,13 +196,23 @@ def as_data(pixels: torch.Tensor, labels: Any, classes: int) -> datasets.Images:
     return datasets.Images(pixels, labels, names, "given")
 
 
+def shown_to_both(
+    images: datasets.Images, labels: torch.Tensor | None, architecture: str | None
+) -> Stimuli:
+    """Return what measures show networks: the first images, clean and noisy; labels of all."""
+    few = images.first(FEW).pixels.float() / 255
+    noisy = distortions.show_noisy(few, seed=1)
+    return Stimuli({"clean": few, "noisy": noisy}, labels, architecture)
+
+
 def module_for(
     path: str, state: models.State, makers: Sequence[str], small_images: bool
 ) -> torch.nn.Module:
     """Return the module that a file's weights belong to, with these weights.
 
-    One of `models.ARCHITECTURES` is known by its names. For others each of the makers,
-    ``module:function``, is tried in turn; its code is run.
+    One of `models.ARCHITECTURES` is known by its names, and standardises images as its file says,
+    or not at all. For others each of the makers, ``module:function``, is tried in turn; its code is
+    run.
 
     Raises
     ------
@@ -185,9 +220,11 @@ def module_for(
         Where there is no maker, or the weights fit none.
     """
     if architecture := architecture_of(state):
-        network: torch.nn.Module = models.empty(architecture, len(state["fc.weight"]), small_images)
-        models.load_state(network, state)
-        return network
+        known = models.empty(architecture, len(state["fc.weight"]), small_images)
+        models.load_state(known, state)
+        if standardisation := weights.read_standardisation(path):
+            known.standardise(*standardisation)
+        return known
     reason = "its architecture is not known here: --model module:function is needed to build it"
     for maker in makers:
         network = weights.build_by(maker)

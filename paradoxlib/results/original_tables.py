@@ -31,9 +31,9 @@ class Original(NamedTuple):
     claims: pd.DataFrame
 
 
-def weights_digest(study: Study, network: torch.nn.Module | None) -> tuple[str, ...]:
+def weights_digest(study: Study, network: torch.nn.Module) -> tuple[str]:
     """Return what results on the original network depend on: its weights."""
-    return () if network is None else (keep.digest(network.state_dict()),)
+    return (keep.digest(network.state_dict()),)
 
 
 @table(
@@ -71,15 +71,15 @@ def original_similarity(session: Session, network: torch.nn.Module) -> pd.DataFr
     "original_claims",
     ", ".join(verdicts.CLAIM_COLUMNS),
     needs="accuracy, original_accuracy",
-    depends=weights_digest,
+    depends=lambda study, network=None: weights_digest(study, network) if network else (),
 )
-def original_claims(session: Session, network: torch.nn.Module | None) -> pd.DataFrame:
+def original_claims(session: Session, network: torch.nn.Module | None = None) -> pd.DataFrame:
     """The paper's statement on the original network: the same columns as `claims`.
 
     It is not testable without the network's weights, or where a study has no N1.
     """
     other, found, kind = published.TRANSPLANT.parent, intervals.exact(float("nan")), "resnet50"
-    if network is not None and other in session.study.networks:
+    if network and other in session.study.networks:
         both = pd.concat([original_accuracy(session, network), accuracies(session)])
         found = facts.farthest_fact(both, ORIGINAL, other)
         kind = weights.torchvision_architecture(network.state_dict()) or kind
@@ -118,7 +118,7 @@ def original(session: Session, given: str | Path | torch.nn.Module | None = None
     network = given or original_file(session)
     if network is None:
         none = pd.DataFrame()
-        return Original(none, none, original_claims(session, None))
+        return Original(none, none, original_claims(session))
     if not isinstance(network, torch.nn.Module):
         network = weights.torchvision_network(weights.read_state(network))
     own, theirs = len(session.images("test").classes), len(network.state_dict()["fc.bias"])

@@ -140,6 +140,7 @@ def test_the_report_is_one_file_that_loads_nothing(images, tmp_path):
         "A&lt;b&gt;" in text and "<b>" not in text and "http" not in text and "<script" not in text
     )
     assert text.count("data:image/png;base64") == 4
+    assert "width=device-width" in text and "recovered_low" not in text
     for heading in ("In numbers", "Kernels", "Layers", "Measures", "Which part", "Identical"):
         assert heading in text
     assert list(tmp_path.iterdir()) == [tmp_path / "report.html"]
@@ -162,6 +163,18 @@ def test_a_network_is_placed_beside_many_as_it_compares_with_each(images):
         )
         profile = alone["profiles"][f"{name} accuracy"]
         assert found.profiles.loc[name].to_numpy() == pytest.approx(profile.to_numpy())
+
+
+def test_a_placed_network_sees_each_image_as_often_beside_many_as_beside_one(images):
+    seen, network = [], small(0)
+    network.append(nn.Identity())
+    network[-1].forward = lambda x: [seen.append(len(x)), x][1]
+    counts = []
+    for others in ({"B": small(1)}, {name: small(i) for i, name in enumerate("BCD")}):
+        seen.clear()
+        paradoxlib.place(network, others, *images, conditions=FEW)
+        counts.append(sum(seen))
+    assert counts[0] == counts[1] >= 24 * 4
 
 
 @pytest.mark.parametrize(
