@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import cache
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from io import BytesIO
 from pathlib import Path
 
@@ -78,10 +78,9 @@ def load_digits(split: str) -> datasets.Images:
     random dark one (the same on every machine), so that colour and contrast carry something to
     distort.
     """
-    spec = find_spec("sklearn")  # to import its load_digits takes a second
-    (package,) = (spec and spec.submodule_search_locations) or ()
-    file = Path(package) / "datasets" / "data" / "digits.csv.gz"
-    digits = torch.from_numpy(np.loadtxt(file, delimiter=",", dtype=np.int64))
+    file = distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
+    table = np.loadtxt(str(file), delimiter=",", dtype=np.int64)  # to import load_digits is slow
+    digits = torch.from_numpy(table)
     source = seeds.generator("digits")
     order = torch.randperm(len(digits), generator=source)
     dark, light = torch.rand(2, len(order), 3, 1, 1, generator=source)
