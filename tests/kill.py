@@ -43,19 +43,32 @@ train = partial(training.train, checkpoint_seconds=0.3)
 for generation in session.study.generations:
     sessions.run_tasks(session, train, generation, 2)
 """,
-    "02_tabulate": """
+    "02_evaluate": """
 from paradoxlib import results
 from paradoxlib.studies import sessions
 session = sessions.start(study_name, recompute=recompute)
 results.training_history(session)
 results.accuracies(session)
+""",
+    "04_pairs": """
+from paradoxlib import results
+from paradoxlib.studies import sessions
+session = sessions.start(study_name, recompute=recompute)
 results.pairs(session)
 """,
-}
+    "05_process": """
+import subprocess, sys
+from paradoxlib import results
+from paradoxlib.studies import sessions
+session = sessions.start(study_name, recompute=recompute)
+subprocess.run([sys.executable, "-c", "import time; time.sleep(3)"], check=True)
+results.layers_of_pairs(session)
+""",
+}  # the last two run side by side, and one of them starts a process of its own
 
 
 def make_home(folder: Path) -> Path:
-    """Return a new home with the tiny study and its two notebooks."""
+    """Return a new home with the tiny study and its notebooks."""
     (folder / "notebooks").mkdir(parents=True)
     parameters = 'study_name = "demo"\nrecompute = True'
     for name, code in NOTEBOOKS.items():

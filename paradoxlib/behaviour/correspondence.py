@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from paradoxlib.behaviour import intervals
 from paradoxlib.paper import published
@@ -48,7 +48,7 @@ def correlation(
     pairs = np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1)
     if np.ptp(s[pairs]) == 0 or np.ptp(c[pairs]) == 0:
         return np.nan
-    return float(stats.pearsonr(s[pairs], c[pairs])[0])
+    return float(scipy.stats.pearsonr(s[pairs], c[pairs])[0])
 
 
 def correlation_interval(
@@ -151,7 +151,7 @@ def relabelled(family_of: Sequence[Any], source: np.random.Generator) -> np.ndar
 def ranks(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Return a symmetric matrix with the values of the chosen pairs replaced by their ranks."""
     result = np.zeros(matrix.shape)
-    result[chosen] = stats.rankdata(matrix[chosen])
+    result[chosen] = scipy.stats.rankdata(matrix[chosen])
     return result
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
-from scipy import stats
 
 from paradoxlib import seeds
 from paradoxlib.behaviour import intervals, predictions
@@ -141,7 +141,7 @@ def function_scores(facts: pd.DataFrame) -> pd.DataFrame:
     def rho(part: pd.DataFrame) -> float:
         alive = part.dropna(subset="match")
         varies = len(alive) > 2 and alive["classes"].nunique() > 1
-        return stats.spearmanr(alive["match"], alive["classes"])[0] if varies else np.nan
+        return scipy.stats.spearmanr(alive["match"], alive["classes"])[0] if varies else np.nan
 
     grouped = facts.groupby(["network", "layer"], sort=False)[["match", "classes"]]
     wide = grouped.apply(rho).unstack("layer")

@@ -2,9 +2,11 @@
 
 import hashlib
 from functools import cache
+from importlib.metadata import distribution
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
@@ -60,10 +62,12 @@ def load(
 
 def must_download(name: str, root: str | Path | None = None) -> bool:
     """Say whether `load` would have to download a data set."""
-    from torchvision.datasets import CIFAR10
+    if name != "cifar10":
+        return False
+    from torchvision.datasets import CIFAR10  # here: it takes two seconds
 
     places = [paths.data_root(root) / folder for folder in ("cifar10", CIFAR10.base_folder)]
-    return name == "cifar10" and not any(place.is_dir() for place in places)
+    return not any(place.is_dir() for place in places)
 
 
 @cache
@@ -74,19 +78,19 @@ def load_digits(split: str) -> datasets.Images:
     random dark one (the same on every machine), so that colour and contrast carry something to
     distort.
     """
-    import sklearn.datasets
-
-    digits = sklearn.datasets.load_digits()
+    file = distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
+    table = np.loadtxt(str(file), delimiter=",", dtype=np.int64)  # to import load_digits is slow
+    digits = torch.from_numpy(table)
     source = seeds.generator("digits")
-    order = torch.randperm(len(digits.target), generator=source)
+    order = torch.randperm(len(digits), generator=source)
     dark, light = torch.rand(2, len(order), 3, 1, 1, generator=source)
-    strokes = torch.from_numpy(digits.images).float()[:, None] / 16
+    strokes = digits[:, :-1].view(-1, 1, 8, 8).float() / 16
     strokes = torch.nn.functional.interpolate(strokes, size=(32, 32), mode="bilinear").clamp(0, 1)
     pixels = 0.35 * dark * (1 - strokes) + (0.5 + 0.5 * light) * strokes
     chosen = order[:DIGITS_TEST] if split == "test" else order[DIGITS_TEST:]
     return datasets.Images(
         (pixels * 255).round().to(torch.uint8)[chosen],
-        torch.from_numpy(digits.target).long()[chosen],
+        digits[:, -1][chosen],
         tuple("0123456789"),
         "scikit-learn digits (1,797 scanned digits), tinted, 32 x 32",
     )

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numba import njit
-from scipy import stats
+from scipy import special
 from torch import Generator, Tensor
 
 STEPS = 2**16  # of the random numbers that make noise on a CPU
@@ -70,7 +70,7 @@ def random_steps(like: Tensor, generator: Generator | None) -> np.ndarray:
 @lru_cache
 def normal_table() -> np.ndarray:
     """Return 65,536 equally likely normal numbers, float32, of mean 0 and variance 1."""
-    values = stats.norm.ppf((np.arange(STEPS) + 0.5) / STEPS)
+    values = special.ndtri((np.arange(STEPS) + 0.5) / STEPS)
     return (values / values.std()).astype(np.float32)
 
 
@@ -104,7 +104,7 @@ def poisson_tables(peak: int) -> tuple[np.ndarray, np.ndarray]:
         The lowest count whose distribution function is above each of 1,024 shares.
     """
     counts = np.arange(2 * peak + 64)
-    below = stats.poisson.cdf(counts, np.arange(256)[:, None] / 255 * peak).astype(np.float32)
+    below = special.pdtr(counts, np.arange(256)[:, None] / 255 * peak).astype(np.float32)
     below[:, -1] = 1
     start = [np.searchsorted(row, np.arange(1024) / 1024, side="right") for row in below]
     return below, np.array(start, dtype=np.int16)

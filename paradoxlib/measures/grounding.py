@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from paradoxlib.behaviour import correspondence, intervals
 from paradoxlib.measures.of_features import Features
@@ -116,5 +116,5 @@ def sensitivity(function: Features, removed: Sequence[Removal]) -> intervals.Est
     layers, place = np.unique(names, return_inverse=True)
     drawn = intervals.draw_networks(len(layers), BOOTSTRAPS, 0)
     weights = np.vstack([np.ones_like(drawn[:1]), drawn])[:, place]
-    x, y = (stats.rankdata(values.round(DECIMALS)) for values in (falls, losses))
+    x, y = (scipy.stats.rankdata(values.round(DECIMALS)) for values in (falls, losses))
     return intervals.estimate(correspondence.weighted_correlations(x, y, weights))

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
+import scipy
 from scipy.cluster import hierarchy
 from scipy.spatial import distance
 
@@ -79,14 +79,17 @@ def rsa(x: np.ndarray, y: np.ndarray) -> float:
     if min(x.shape[1], y.shape[1]) < 2:
         return np.nan
     return float(
-        stats.spearmanr(distance.pdist(x, "correlation"), distance.pdist(y, "correlation"))[0]
+        scipy.stats.spearmanr(
+            distance.pdist(x, "correlation"),
+            distance.pdist(y, "correlation"),
+        )[0]
     )
 
 
 @defined
 def rsa_euclidean(x: np.ndarray, y: np.ndarray) -> float:
     """Return Spearman's correlation of the Euclidean distances between images."""
-    return float(stats.spearmanr(distance.pdist(x), distance.pdist(y))[0])
+    return float(scipy.stats.spearmanr(distance.pdist(x), distance.pdist(y))[0])
 
 
 @defined

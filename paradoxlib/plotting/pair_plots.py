@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from paradoxlib.plotting import style
@@ -180,6 +179,8 @@ def draw_densities(
     Heights are shares of the pairs of each. Beyond `margin` a difference is that of a yellow
     (similar yet different) or red (different yet similar) pair.
     """
+    import seaborn as sns  # here: it takes a second
+
     if axes is None:
         axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True)[1]
     for ax, column in zip(axes, ("compatibility", "difference"), strict=True):

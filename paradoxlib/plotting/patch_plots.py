@@ -5,7 +5,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, to_rgb
 from scipy.cluster.hierarchy import dendrogram
@@ -53,7 +52,7 @@ def show(ax: Axes, picture: np.ndarray) -> Axes:
     """Show a picture without ticks and spines."""
     ax.imshow(picture, interpolation="nearest")
     ax.set(xticks=[], yticks=[])
-    sns.despine(ax=ax, left=True, bottom=True)
+    ax.spines[:].set_visible(False)
     return ax
 
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 
@@ -88,7 +87,9 @@ def add_cells(
     fontsize: int = 7,
     **options: Any,
 ) -> None:
-    """Draw a table as coloured cells with `text` in them; the options are seaborn.heatmap's."""
+    """Draw a table as coloured cells with `text` in them; the options are sns.heatmap's."""
+    import seaborn as sns  # here: it takes a second
+
     sns.heatmap(
         frame,
         vmin=scale.low,

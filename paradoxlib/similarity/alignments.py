@@ -13,9 +13,9 @@ none
 """
 
 import numpy as np
+import scipy
 import torch
 from numba import njit
-from scipy.optimize import linear_sum_assignment
 
 ALIGNMENTS = ("paper", "greedy", "optimal", "none")
 
@@ -159,5 +159,6 @@ def align_optimally(matrices: np.ndarray, scores: np.ndarray) -> None:
     """
     for values, aligned in zip(matrices, scores, strict=True):
         ours, theirs = (np.isfinite(values).any(axis).nonzero()[0] for axis in (1, 0))
-        chosen, partners = linear_sum_assignment(values[np.ix_(ours, theirs)], maximize=True)
+        known = values[np.ix_(ours, theirs)]
+        chosen, partners = scipy.optimize.linear_sum_assignment(known, maximize=True)
         aligned[ours[chosen]] = values[ours[chosen], theirs[partners]]

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import torch
-from scipy.optimize import linear_sum_assignment
 
 from paradoxlib import seeds
 from paradoxlib.networks import activations, models, surgery
@@ -109,7 +109,8 @@ def match_weights(
         for i in torch.randperm(len(names), generator=source).tolist():
             group = names[i]
             gains = gain_table(group, layers, ours, theirs, orders)
-            order = torch.from_numpy(linear_sum_assignment(gains.numpy(), maximize=True)[1])
+            best = scipy.optimize.linear_sum_assignment(gains.numpy(), maximize=True)[1]
+            order = torch.from_numpy(best)
             places = torch.arange(len(order))
             if gains[places, order].sum() > gains[places, orders[group]].sum() + 1e-9:
                 orders[group], moved = order, True
@@ -198,6 +199,6 @@ def match_activations(
 
     def order(relus: Sequence[str], a: str, b: str) -> torch.Tensor:
         table = sum(np.nan_to_num(found[relu].pair(a, b).between) for relu in relus)
-        return torch.from_numpy(linear_sum_assignment(table, maximize=True)[1])
+        return torch.from_numpy(scipy.optimize.linear_sum_assignment(table, maximize=True)[1])
 
     return {pair: {group: order(where[group], *pair) for group in where} for pair in pairs}

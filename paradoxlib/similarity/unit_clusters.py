@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 # The paper has 40 clusters of 2 * 96 units in conv1 and 100 of 2 * 256 in conv2, five units each,
 # and leaves of at most 2 * .025 * 256 units. Clusters of other widths are to be of the same sizes.
@@ -49,6 +48,8 @@ def split_spectrally(
     ValueError
         Where k is not between 2 and the number of units that are not dead.
     """
+    from sklearn.cluster import KMeans  # here: it takes a second
+
     alive = np.isfinite(table.diagonal())
     if not 2 <= k <= alive.sum():
         raise ValueError(f"k is {k}: between 2 and the number of units, {alive.sum()}, is possible")

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -172,7 +172,7 @@ def match(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     finds the most partners, not the heaviest; this is SciPy's assignment.
     """
     ours, theirs = (np.isfinite(table).any(axis).nonzero()[0] for axis in (1, 0))
-    rows, columns = linear_sum_assignment(table[np.ix_(ours, theirs)], maximize=True)
+    rows, columns = scipy.optimize.linear_sum_assignment(table[np.ix_(ours, theirs)], maximize=True)
     partners, values = np.full(len(table), -1), np.full(len(table), np.nan)
     partners[ours[rows]] = theirs[columns]
     values[ours[rows]] = table[ours[rows], theirs[columns]]

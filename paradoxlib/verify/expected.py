@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from paradoxlib import keep, paths, results
 from paradoxlib.studies.study import Study
@@ -154,7 +154,7 @@ def tolerated(known: pd.DataFrame) -> pd.DataFrame:
     (`SAME_WEIGHTS`).
     """
     n = known["trainings"].clip(2)
-    reach = known["sd"] * t.ppf((1 + COVERED) / 2, n - 1) * np.sqrt(1 + 1 / n)
+    reach = known["sd"] * stdtrit(n - 1, (1 + COVERED) / 2) * np.sqrt(1 + 1 / n)
     rounding = SAME_WEIGHTS * known["expected"].abs().clip(1)
     reach = np.fmax(reach.where(known["trainings"] > 1), rounding)
     low = np.fmin(known["lowest"], known["expected"] - reach)

@@ -8,9 +8,11 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 from safetensors.torch import save_file
+from sklearn.datasets import load_digits
 from torchvision.datasets import CIFAR10
 from torchvision.transforms import functional as T
 
+from paradoxlib import seeds
 from paradoxlib.images import data, datasets
 
 
@@ -27,6 +29,16 @@ def make_folder(
                 pixels = source.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / f"{i:04}.{suffix}")
     return root
+
+
+def test_digits_are_scikit_learn_s():
+    digits, test = load_digits(), data.load("digits", "test")
+    order = torch.randperm(len(digits.target), generator=seeds.generator("digits"))[: len(test)]
+    assert test.labels.tolist() == digits.target[order].tolist()
+    bright = test.pixels.float().mean(1)
+    ours, theirs = bright[:, 2::4, 2::4].flatten(1), torch.from_numpy(digits.images[order])
+    pairs = torch.stack([ours, theirs.float().flatten(1)], 1)
+    assert min(torch.corrcoef(pair)[0, 1] for pair in pairs) > 0.9
 
 
 def test_digits_are_embedded_and_always_the_same():
