@@ -19,6 +19,12 @@ LARGEST_NOISE = 0.3  # the largest amount in images that statistics are re-estim
 STATISTICS_BATCH = 50  # images that each give a mean and a variance
 
 
+def copies_at_once(state: models.State) -> int:
+    """Return how many networks as large as this one fit in `COPIES_BYTES`, at least 1."""
+    size = sum(value.numel() * value.element_size() for value in state.values())
+    return max(1, int(COPIES_BYTES / max(size, 1)))
+
+
 def predict_with_states(
     network: torch.nn.Module,
     states: Mapping[str, models.State],
@@ -31,8 +37,7 @@ def predict_with_states(
 
     As many at once as there is room for.
     """
-    size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
-    at_once, names = max(1, int(COPIES_BYTES / max(size, 1))), list(states)
+    at_once, names = copies_at_once(network.state_dict()), list(states)
     found: dict[str, torch.Tensor] = {}
     for start in range(0, len(names), at_once):
         some = {

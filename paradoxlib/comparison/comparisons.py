@@ -137,8 +137,8 @@ def compare(
                 result.tables |= {"conditions": answers.conditions, "profiles": answers.profiles}
             bar.update()
             bar.set_description("layers")
-            compare_features(result, one, other, seen)
-            shown = inside.shown_to_both(seen, truth if predicted else None, shown.architecture)
+            compare_features([result], one, [other], seen)
+            shown = given.shown_to_both(seen, truth if predicted else None, shown.architecture)
             bar.update()
         bar.set_description("measures")
         views = [inside.of_state(each.state, shown, each.network) for each in (one, other)]
@@ -217,21 +217,24 @@ def count_classes(
 
 
 def compare_features(
-    result: Comparison, a: given.Given, b: given.Given, images: datasets.Images
+    results: Sequence[Comparison],
+    a: given.Given,
+    others: Sequence[given.Given],
+    images: datasets.Images,
 ) -> None:
-    """Add what layers put out."""
-    found = inside.compare_layers(a.module, b.module, images.pixels.float() / 255)
-    result.tables |= {"layers": found.table, "cka": found.matrix, "cka_chance": found.chance}
-    if not (found.table["a"] == found.table["b"]).all():
-        note = "layers correspond by their depth; measures of features compare relu_3 with relu_3"
-        result.notes.append(note)
-    add(
-        result,
-        mean_number("CKA of corresponding layers", found.table["cka"], found.table["cka chance"]),
-    )
-    if found.table["matching"].notna().any():
-        columns = found.table["matching"], found.table["matching chance"]
-        add(result, mean_number("correlation of matched units", *columns))
+    """Add what layers put out to the comparison of a network with each of others."""
+    modules = [other.module for other in others]
+    every = inside.compare_layers(a.module, modules, images.pixels.float() / 255)
+    for result, found in zip(results, every, strict=True):
+        table = found.table
+        result.tables |= {"layers": table, "cka": found.matrix, "cka_chance": found.chance}
+        if not (table["a"] == table["b"]).all():
+            note = "layers correspond by their depth"
+            result.notes.append(f"{note}; measures of features compare relu_3 with relu_3")
+        add(result, mean_number("CKA of corresponding layers", table["cka"], table["cka chance"]))
+        if table["matching"].notna().any():
+            columns = table["matching"], table["matching chance"]
+            add(result, mean_number("correlation of matched units", *columns))
 
 
 def compare_parts(

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from paradoxlib.images import datasets
+from paradoxlib.images import datasets, distortions
+from paradoxlib.measures.views import FEW, Stimuli
 from paradoxlib.networks import models, weights
 from paradoxlib.similarity import kernels
 
@@ -84,7 +85,8 @@ def logits_of(name: str, output: Any) -> torch.Tensor:
 def architecture_of(state: models.State) -> str | None:
     """Return the name of the architecture of `models.ARCHITECTURES` that a state is of, or None."""
     dense = state.get("fc.weight")
-    if dense is None or dense.dim() != 2 or "res2a_branch2a.weight" not in state:
+    ours = "res2a_branch2a.weight" in state or "conv5.weight" in state
+    if dense is None or dense.dim() != 2 or not ours:
         return None
     shapes = {name: value.shape for name, value in state.items()}
     for name in models.ARCHITECTURES:
@@ -111,6 +113,22 @@ def kernel_state(state: models.State) -> models.State:
     return convolutions if len(convolutions) > 1 else rows
 
 
+def norm_layers(state: models.State) -> dict[str, str]:
+    """Return {norm: its kind} of a state dict.
+
+    ``running statistics`` for a batch norm and its kin; ``none`` for the norms that compute theirs
+    anew, those of groups, layers or instances: what has a weight of one dimension.
+    """
+    found = {}
+    for entry, value in state.items():
+        layer, _, what = entry.rpartition(".")
+        if what == "running_mean":
+            found[layer] = "running statistics"
+        elif what == "weight" and value.dim() == 1 and f"{layer}.running_mean" not in state:
+            found[layer] = "none"
+    return found
+
+
 def corresponding(a: models.State, b: models.State) -> tuple[models.State | None, str]:
     """Return b's kernels under the names of a's, and what is to be said about it.
 
@@ -131,6 +149,14 @@ def corresponding(a: models.State, b: models.State) -> tuple[models.State | None
                 return dict(zip(one, two.values(), strict=True)), words
         return None, str(error)
     return {name: b[name] for name in a}, ""
+
+
+def paired(a: list[str], b: list[str]) -> list[tuple[str, str]]:
+    """Return pairs of places: of equal names, or else at the same share of the way through."""
+    if set(a) == set(b):
+        return [(place, place) for place in a]
+    ends = max(len(a) - 1, 1)
+    return [(place, b[round(i * (len(b) - 1) / ends)]) for i, place in enumerate(a)]
 
 
 def as_pixels(images: Any) -> torch.Tensor:
@@ -168,6 +194,15 @@ def as_data(pixels: torch.Tensor, labels: Any, classes: int) -> datasets.Images:
         found = f"labels lie between {labels.min()} and {labels.max()}"
         raise ValueError(f"{found}, and the networks know classes 0 to {classes - 1}")
     return datasets.Images(pixels, labels, names, "given")
+
+
+def shown_to_both(
+    images: datasets.Images, labels: torch.Tensor | None, architecture: str | None
+) -> Stimuli:
+    """Return what measures show networks: the first images, clean and noisy; labels of all."""
+    few = images.first(FEW).pixels.float() / 255
+    noisy = distortions.show_noisy(few, seed=1)
+    return Stimuli({"clean": few, "noisy": noisy}, labels, architecture)
 
 
 def module_for(

@@ -1,7 +1,8 @@
 """What can be said of two networks by what is in them: weights, what layers put out, measures."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +10,10 @@ import pandas as pd
 import torch
 
 from paradoxlib import devices, seeds
-from paradoxlib.images import datasets, distortions
+from paradoxlib.behaviour import predictions
+from paradoxlib.comparison import given
 from paradoxlib.measures import catalogue, of_weights
-from paradoxlib.measures.views import FEW, Stimuli, View
+from paradoxlib.measures.views import Stimuli, View
 from paradoxlib.networks import activations, models
 from paradoxlib.similarity import alignments, cka, kernels, unit_samples, units
 
@@ -66,34 +68,18 @@ def compare_kernels(a: models.State, b: models.State) -> pd.DataFrame:
     return table
 
 
-def norm_layers(state: models.State) -> dict[str, str]:
-    """Return {norm: its kind} of a state dict.
-
-    ``running statistics`` for a batch norm and its kin; ``none`` for the norms that compute theirs
-    anew, those of groups, layers or instances: what has a weight of one dimension.
-    """
-    found = {}
-    for entry, value in state.items():
-        layer, _, what = entry.rpartition(".")
-        if what == "running_mean":
-            found[layer] = "running statistics"
-        elif what == "weight" and value.dim() == 1 and f"{layer}.running_mean" not in state:
-            found[layer] = "none"
-    return found
-
-
 def compare_norms(a: models.State, b: models.State) -> pd.DataFrame:
     """Return how alike the norms are that two networks share by name, unit by unit, a row a norm.
 
     Returns
     -------
     pandas.DataFrame
-        Index ``norm``; ``statistics`` (see `norm_layers`), ``units``; ``distance`` of the running
-        means and variances, over their spread (`of_weights.statistics_closeness`; 0 for the same);
-        and the correlations of the learned ``scale`` and ``shift``, nan where constant.
+        Index ``norm``; ``statistics`` (see `given.norm_layers`), ``units``; ``distance`` of the
+        running means and variances, over their spread (`of_weights.statistics_closeness`; 0 for the
+        same); and the correlations of the learned ``scale`` and ``shift``, nan where constant.
     """
     rows = {}
-    for norm, kind in norm_layers(a).items():
+    for norm, kind in given.norm_layers(a).items():
         entries = {what: f"{norm}.{what}" for what in ("running_mean", "weight", "bias")}
         shared = [e for e in entries.values() if e in a and e in b and a[e].shape == b[e].shape]
         if not shared:
@@ -117,91 +103,108 @@ def places_of(network: torch.nn.Module, images: torch.Tensor) -> dict[str, str]:
     return found or {name: name for name in activations.layer_names(network, images[:1])}
 
 
-def paired(a: list[str], b: list[str]) -> list[tuple[str, str]]:
-    """Return pairs of places: of equal names, or else at the same share of the way through."""
-    if set(a) == set(b):
-        return [(place, place) for place in a]
-    ends = max(len(a) - 1, 1)
-    return [(place, b[round(i * (len(b) - 1) / ends)]) for i, place in enumerate(a)]
-
-
 def images_at_once(network: torch.nn.Module, images: torch.Tensor) -> int:
     """Return for how many images the outputs of a network's layers fit in `BYTES`: 8 to 250."""
     outputs = activations.record(network, images[:1]).values()
     return int(min(max(BYTES / sum(out.numel() * out.element_size() for out in outputs), 8), 250))
 
 
+class Seen(NamedTuple):
+    """What one network's layers put out for a batch, by their places, and its Gram matrices."""
+
+    outputs: dict[str, torch.Tensor]
+    grams: torch.Tensor
+
+
+def see(network: torch.nn.Module, where: Places, batch: torch.Tensor) -> Seen:
+    """Return what a network's layers put out for a batch of images."""
+    outputs = activations.record(network, batch, where.values())
+    by_place = {place: outputs[layer] for place, layer in where.items()}
+    return Seen(by_place, torch.stack([cka.centred_gram(out) for out in by_place.values()]))
+
+
+class LayerSums:
+    """What the layers of two networks have in common, summed over batches of images."""
+
+    def __init__(self, a: Places, b: Places) -> None:
+        self.places = list(a), list(b)
+        self.ends = given.paired(*self.places)
+        self.sums = cka.HsicSums([("a", "b"), ("a", "other")])
+        self.moments = [unit_samples.PairMoments() for _ in self.ends]
+
+    def add(self, a: Seen, b: Seen, pool: Executor) -> None:
+        """Take in what both networks' layers put out for a batch."""
+        grams = {"a": a.grams, "b": b.grams, "other": other_images(b.grams)}
+        self.sums.add({end: gram.flatten(1) for end, gram in grams.items()}, len(b.grams[0]))
+
+        def add_units(i: int) -> None:
+            x, y = a.outputs[self.ends[i][0]], b.outputs[self.ends[i][1]]
+            if x.shape[2:].numel() == y.shape[2:].numel() and max(x.shape[1], y.shape[1]) <= WIDE:
+                self.moments[i].add(x, y)
+
+        list(pool.map(add_units, range(len(self.ends))))
+
+    def found(self) -> LayersInCommon:
+        """Return what they have in common."""
+        matrix, chance = (
+            pd.DataFrame(self.sums.cka("a", end), *self.places) for end in ("b", "other")
+        )
+        table = pd.DataFrame(self.ends, columns=["a", "b"])
+        for column, frame in (("cka", matrix), ("cka chance", chance)):
+            table[column] = [frame.loc[one, other] for one, other in self.ends]
+        return LayersInCommon(table.join(match_units(self.moments)), matrix, chance)
+
+
 @torch.inference_mode()
 @devices.exact_float32()
-def compare_layers(a: torch.nn.Module, b: torch.nn.Module, images: torch.Tensor) -> LayersInCommon:
+def compare_layers(
+    a: torch.nn.Module, others: Sequence[torch.nn.Module], images: torch.Tensor
+) -> list[LayersInCommon]:
     """Return the CKA of all layers, and how well the units of corresponding layers match.
 
     Layers are seen at their ReLUs, or their kin. They correspond by name, or else by depth. Each
-    batch goes through both networks once; chance is that b's answers belong to other images of it.
+    batch goes through each network once, and is as large as what the largest puts out allows;
+    chance is that the other's answers belong to other images of it.
 
     Parameters
     ----------
-    a, b : torch.nn.Module
-        Networks in evaluation mode.
+    a, others : torch.nn.Module
+        Networks in evaluation mode: one, and those that it is compared with, one by one.
     images : torch.Tensor
         Floats (n, 3, h, w), 0..1.
 
     Returns
     -------
-    LayersInCommon
-        ``table``, a row for each pair of corresponding layers: ``a`` and ``b`` (their places),
-        ``cka``, ``cka chance``, then what `match_units` returns. ``matrix``: the CKA of all layers
-        (of a, of b); ``chance``: the same by chance.
+    list of LayersInCommon
+        One for each of the others. ``table``, a row for each pair of corresponding layers: ``a``
+        and ``b`` (their places), ``cka``, ``cka chance``, then what `match_units` returns.
+        ``matrix``: the CKA of all layers (of a, of b); ``chance``: the same by chance.
     """
-    networks = {"a": a, "b": b}
-    size = min(images_at_once(network, images) for network in networks.values())
-    where = {end: places_of(network, images) for end, network in networks.items()}
-    ends = paired(*(list(places) for places in where.values()))
-    sums = cka.HsicSums([("a", "b"), ("a", "other")])
-    moments = [unit_samples.Moments() for _ in ends]
-    sizes: list[dict[str, int]] = [{} for _ in ends]
+    networks = [a, *others]
+    size = min(images_at_once(network, images) for network in networks)
+    where = [places_of(network, images) for network in networks]
+    sums = [LayerSums(where[0], places) for places in where[1:]]
 
-    def outputs_of(end: str, batch: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        outputs = activations.record(networks[end], batch, where[end].values())
-        grams = torch.stack([cka.centred_gram(output) for output in outputs.values()])
-        by_place = {place: outputs[layer] for place, layer in where[end].items()}
-        return [by_place[pair[end == "b"]] for pair in ends], grams
-
-    def add_units(i: int, x: torch.Tensor, y: torch.Tensor) -> None:
-        if x.shape[2:].numel() != y.shape[2:].numel() or max(x.shape[1], y.shape[1]) > WIDE:
-            return
-        samples = {"a": x, "b": y, "other": other_images(y, 0)}
-        sizes[i] = {end: values.shape[1] for end, values in samples.items()}
-        moments[i].add(torch.cat([unit_samples.by_unit(v) for v in samples.values()], 1))
+    def look() -> Iterator[Seen]:
+        for batch in cka.shuffled_batches(images, size, 1, 0):
+            yield from (see(*each, batch) for each in zip(networks, where, strict=True))
 
     with devices.thread_pool() as pool:
-        for batch in cka.shuffled_batches(images, size, 1, 0):
-            seen = list(pool.map(outputs_of, networks, [batch] * 2))
-            (_, own), (_, grams) = seen
-            by_chance = other_images(grams, 1, 2)
-            flat = {"a": own.flatten(1), "b": grams.flatten(1), "other": by_chance.flatten(1)}
-            sums.add(flat, len(batch))
-            list(pool.map(add_units, range(len(ends)), seen[0][0], seen[1][0]))
-    matrix, chance = (pd.DataFrame(sums.cka("a", b), *where.values()) for b in ("b", "other"))
-    table = pd.DataFrame(ends, columns=["a", "b"])
-    for column, frame in (("cka", matrix), ("cka chance", chance)):
-        table[column] = [frame.loc[one, other] for one, other in ends]
-    return LayersInCommon(table.join(match_units(moments, sizes)), matrix, chance)
+        seen = predictions.prefetch(look(), pool)
+        for own in seen:
+            for one, other in zip(sums, seen, strict=False):
+                one.add(own, other, pool)
+    return [one.found() for one in sums]
 
 
-def other_images(values: torch.Tensor, *axes: int) -> torch.Tensor:
-    """Return what belongs to images, along axes, as if it belonged to others of their batch."""
-    half = max(1, values.shape[axes[0]] // 2)
-    return values.roll([half] * len(axes), axes)
+def other_images(grams: torch.Tensor) -> torch.Tensor:
+    """Return Gram matrices (..., n, n) as if images were others of their batch."""
+    half = max(1, grams.shape[-1] // 2)
+    return grams.roll((half, half), (-2, -1))
 
 
-def match_units(
-    moments: Sequence[unit_samples.Moments], sizes: Sequence[dict[str, int]]
-) -> pd.DataFrame:
+def match_units(moments: Sequence[unit_samples.PairMoments]) -> pd.DataFrame:
     """Return how well the units of pairs of layers match, a row for each pair, in its order.
-
-    `moments` are those of the units of ``a``, ``b`` and ``other`` (b's on other images) side by
-    side, and `sizes` how many these are; nothing where they cannot be matched.
 
     Returns
     -------
@@ -210,15 +213,15 @@ def match_units(
         ``dead a`` and ``dead b`` (how many never change), ``matching chance``. All are nan for
         layers with other numbers of positions, or of more than `WIDE` units.
     """
-    columns = ("matching", "units", "dead_a", "dead_b")
     rows = {}
-    for i, own in enumerate(sizes):
-        if own:
-            both = units.units_of(moments[i], own)
-            found = units.match_table({end: both.pair("a", end) for end in ("b", "other")})
-            rows[i] = (*found.loc["b", list(columns)], found.loc["other", "matching"])
-    names = [*(column.replace("_", " ") for column in columns), "matching chance"]
-    return pd.DataFrame.from_dict(rows, "index", columns=names).reindex(range(len(sizes)))
+    for i, own in enumerate(moments):
+        if own.count:
+            table, chance = own.correlations()
+            means = [units.defined_mean(units.match(each)[1]) for each in (table, chance)]
+            dead = [int(sd.isnan().sum()) for sd in own.deviations()]
+            rows[i] = (means[0], len(table), *dead, means[1])
+    names = ["matching", "units", "dead a", "dead b", "matching chance"]
+    return pd.DataFrame.from_dict(rows, "index", columns=names).reindex(range(len(moments)))
 
 
 def fresh_kernels(state: models.State, name: str) -> models.State:
@@ -244,12 +247,12 @@ def compare_by_measures(a: View, b: View, own: models.State | None) -> pd.DataFr
         Gaussian ones), ``lowest``, ``highest``, ``needs``, ``source``, and ``note``: why a value is
         missing.
     """
-    given = {"weights"} if own is not None else set()
-    given |= {"images"} if a.stimuli.images else set()
-    given |= {"labels"} if a.stimuli.labels is not None else set()
+    known = {"weights"} if own is not None else set()
+    known |= {"images"} if a.stimuli.images else set()
+    known |= {"labels"} if a.stimuli.labels is not None else set()
     rows = {}
     for name, measure in catalogue.MEASURES.items():
-        lacking = set(measure.needs.split(", ")) - given
+        lacking = set(measure.needs.split(", ")) - known
         row: dict[str, object] = {"value": np.nan, "chance": np.nan}
         row |= dict(zip(("lowest", "highest"), measure.range, strict=True))
         row |= {"needs": measure.needs, "source": measure.source, "note": ""}
@@ -288,12 +291,3 @@ def of_state(state: models.State, shown: Stimuli, network: torch.nn.Module | Non
     view = View(network or torch.nn.Identity(), shown)
     view.state = state
     return view
-
-
-def shown_to_both(
-    images: datasets.Images, labels: torch.Tensor | None, architecture: str | None
-) -> Stimuli:
-    """Return what measures show networks: the first images, clean and noisy; labels of all."""
-    few = images.first(FEW).pixels.float() / 255
-    noisy = distortions.show_noisy(few, seed=1)
-    return Stimuli({"clean": few, "noisy": noisy}, labels, architecture)

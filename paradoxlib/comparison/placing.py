@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from paradoxlib.behaviour import predictions
-from paradoxlib.comparison import acting, comparisons, given
+from paradoxlib.comparison import acting, carrying, comparisons, given
 from paradoxlib.images import distortions
 
 
@@ -33,6 +33,8 @@ def place(
     device: str = "cpu",
 ) -> Placement:
     """Return what a network of anybody's has in common with each of many, such as a study's.
+
+    It sees each image once for all of them, beside as many others as `carrying.COPIES_BYTES` holds.
 
     Parameters
     ----------
@@ -74,23 +76,26 @@ def place(
     modules = {each.name: each.module for each in (own, *theirs)}
     predicted = predictions.predict_conditions(modules, seen, conditions, device=device)
     profiles: dict[str, pd.Series] = {}
-    numbers, notes = [], []
-    for other in tqdm(theirs, desc="networks", unit="network"):
-        pair = comparisons.Comparison((name, other.name))
+    pairs = [comparisons.Comparison((name, other.name)) for other in theirs]
+    for pair, other in zip(pairs, theirs, strict=True):
         comparisons.compare_weights(pair, own, other)
         both = {each: predicted[each] for each in pair.names}
         answers = acting.compare_answers(both, seen.labels, conditions, classes[0])
         comparisons.add(pair, answers.numbers)
-        comparisons.compare_features(pair, own, other, seen)
         profiles |= {each: answers.profiles[f"{each} accuracy"] for each in pair.names}
-        table = pair.tables["numbers"]
-        alone = [row for row in table.index if row.endswith((f" of {name}", f" of {other.name}"))]
-        numbers.append(table.drop(index=alone).reset_index())
-        numbers[-1].insert(0, "network", other.name)
-        notes += pair.notes
+    at_once = carrying.copies_at_once(own.state)
+    for start in tqdm(range(0, len(theirs), at_once), desc="layers", unit="group"):
+        group = slice(start, start + at_once)
+        comparisons.compare_features(pairs[group], own, theirs[group], seen)
+    numbers = []
+    for pair in pairs:
+        table, ends = pair.tables["numbers"], tuple(f" of {each}" for each in pair.names)
+        table = table.drop(index=[row for row in table.index if row.endswith(ends)]).reset_index()
+        table.insert(0, "network", pair.names[1])
+        numbers.append(table)
     return Placement(
         name,
         pd.DataFrame(profiles).T.rename_axis("network"),
         pd.concat(numbers, ignore_index=True),
-        list(dict.fromkeys(notes)),
+        list(dict.fromkeys(note for pair in pairs for note in pair.notes)),
     )

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 
 from paradoxlib.plotting import style
 
+ABOVE_LEGEND = 22  # points between axes and title, where a legend of one line stands between them
+
 
 def draw_stacked_bars(means: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw mean accuracies (network, distortion) as stacks (the paper's Figures 1 and 4).
@@ -201,7 +203,7 @@ def draw_placement(
     title: str = "",
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw one network beside many: all profiles, and what it has in common with each.
+    """Draw one network beside many: all profiles left, what it has in common with each right.
 
     Parameters
     ----------
@@ -215,30 +217,43 @@ def draw_placement(
         ``quantity`` and ``value`` of pairs of the others, to measure the former by.
     """
     if axes is None:
-        axes = plt.subplots(1, 2, sharey=True, figsize=(11, 4.4), layout="constrained")[1]
+        axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")[1]
     left, right = axes
     for other in profiles.index.drop(name):
-        left.plot(profiles.loc[other], color="#BBBBBB", linewidth=0.9, zorder=1)
-    left.plot([], color="#BBBBBB", label=f"the other {len(profiles) - 1}")
+        left.plot(profiles.loc[other], color="#AAAAAA", linewidth=0.9, zorder=1)
+    left.plot([], color="#AAAAAA", label=f"the other {len(profiles) - 1}")
     left.plot(profiles.loc[name], color="C0", marker="o", linewidth=2, label=name)
-    left.set_xticks(range(profiles.shape[1]), map(style.label, profiles), rotation=40, ha="right")
-    left.set(ylabel="accuracy, or as named on the right", title="mean accuracy")
-    left.legend(loc="lower left")
+    left.set_xticks(
+        range(profiles.shape[1]),
+        map(style.label, profiles),
+        rotation=40,
+        ha="right",
+        rotation_mode="anchor",
+    )
+    left.set(ylabel="accuracy", ylim=(0, min(1.03, 1.1 * left.get_ylim()[1])))
+    left.set_title("mean accuracy under each distortion", pad=ABOVE_LEGEND)
     source, names = np.random.default_rng(0), numbers["quantity"].unique()
     for i, quantity in enumerate(names):
         part = numbers[numbers["quantity"] == quantity]
-        groups = [(part["value"], 0.12, "C0", f"{name} with each of the others")]
+        groups = [(part["value"], -0.12, "C0", f"{name} with each")]
         if among is not None:
             pairs = among.loc[among["quantity"] == quantity, "value"]
-            groups.append((pairs, -0.22, "#999999", "the others with each other"))
+            groups.append((pairs, 0.22, "#999999", "among the others"))
         for values, place, colour, words in groups:
-            x = i + place + source.uniform(-0.1, 0.1, len(values))
-            right.scatter(x, values, s=12, color=colour, alpha=0.7, label=None if i else words)
+            y = i + place + source.uniform(-0.1, 0.1, len(values))
+            right.scatter(values, y, s=12, color=colour, alpha=0.7, label=None if i else words)
         chance = part["chance"].mean()
+        if part["value"].isna().all():
+            right.text(chance + 0.02, i, "not defined", va="center", fontsize=8)
         named = None if i else "chance"
-        right.plot([i - 0.38, i + 0.38], [chance] * 2, "k--", linewidth=1.2, label=named)
-    right.set_xticks(range(len(names)), names, rotation=40, ha="right")
-    right.set(title=f"what {name} has in common with each")
-    right.legend(loc="lower right")
+        right.plot([chance] * 2, [i - 0.38, i + 0.38], "k", linewidth=1.2, label=named)
+    right.set_yticks(range(len(names)), names)
+    right.set_ylim(len(names) - 0.5, -0.5)
+    right.set(xlabel="share, correlation or CKA", xlim=(min(-0.03, right.get_xlim()[0]), 1.03))
+    right.set_title(f"what {name} and the others have in common", pad=ABOVE_LEGEND)
+    for ax in axes:
+        ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 0.99), ncols=3, columnspacing=1.2)
+    right.grid(axis="x")
+    left.grid(axis="y")
     left.figure.suptitle(title)
     return axes

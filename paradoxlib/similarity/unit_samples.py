@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
 from paradoxlib.networks import activations
 
+DEAD_SD = 1e-12  # of a unit's activations, over their mean where that is above 1
 GREY = 0.75  # of what of a patch lies beyond the image
 
 
@@ -36,6 +38,50 @@ class Moments:
         self.products = products.add_(self.products)
         self.mean = self.mean + step * (n / total)
         self.count = total
+
+
+class PairMoments:
+    """Correlations of the units of two networks over a stream of samples, float64, in one pass.
+
+    Beside those of the same images stand those of other images of a batch, which are chance.
+    """
+
+    def __init__(self) -> None:
+        self.count: int = 0
+        self.means: list[Any] = [0, 0]
+        self.squares: list[Any] = [0, 0]
+        self.products: list[Any] = [0, 0]  # of the same images, and of others
+
+    def add(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        """Take in what two layers put out (n, units, ...) for a batch, at as many positions."""
+        half = max(1, len(x) // 2) * x.shape[2:].numel()
+        x, y = (by_unit(output).double() for output in (x, y))
+        total = self.count + len(x)
+        steps = [values.mean(0) - mean for values, mean in zip((x, y), self.means, strict=True)]
+        self.means = [mean + step for mean, step in zip(self.means, steps, strict=True)]
+        x, y = (values - mean for values, mean in zip((x, y), self.means, strict=True))
+        weight = self.count * len(x) / total
+        for i, values in enumerate((x, y)):
+            self.squares[i] = self.squares[i] + values.square().sum(0) + weight * steps[i] ** 2
+            self.means[i] = self.means[i] - steps[i] * (self.count / total)
+        between = torch.outer(*steps) * weight
+        others = x[half:].T @ y[:-half] + x[:half].T @ y[-half:]
+        for i, products in enumerate((x.T @ y, others)):
+            self.products[i] = self.products[i] + products + between
+        self.count = total
+
+    def deviations(self) -> list[torch.Tensor]:
+        """Return both networks' standard deviations (units,); nan where a unit never changes."""
+        found = []
+        for mean, square in zip(self.means, self.squares, strict=True):
+            sd = (square / self.count).sqrt()
+            found.append(sd.where(sd > DEAD_SD * mean.abs().clamp(min=1), torch.nan))
+        return found
+
+    def correlations(self) -> list[np.ndarray]:
+        """Return the correlations (units, units) on the same images, and on other ones."""
+        scale = torch.outer(*self.deviations()) * self.count
+        return [(products / scale).clip(-1, 1).cpu().numpy() for products in self.products]
 
 
 def by_unit(output: torch.Tensor) -> torch.Tensor:

@@ -142,7 +142,7 @@ def units_of(moments: unit_samples.Moments, sizes: Mapping[str, int]) -> Units:
     mean, products = moments.mean.cpu().numpy(), moments.products.cpu().numpy()
     variance = products.diagonal() / moments.count
     sd = np.sqrt(np.clip(variance, 0, None))
-    alive = np.where(sd > 1e-12 * np.maximum(1, abs(mean)), sd, np.nan)
+    alive = np.where(sd > unit_samples.DEAD_SD * np.maximum(1, abs(mean)), sd, np.nan)
     table = np.clip(products / moments.count / alive / alive[:, None], -1, 1)
     places, start = {}, 0
     for name, size in sizes.items():

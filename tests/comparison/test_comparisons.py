@@ -164,6 +164,18 @@ def test_a_network_is_placed_beside_many_as_it_compares_with_each(images):
         assert found.profiles.loc[name].to_numpy() == pytest.approx(profile.to_numpy())
 
 
+def test_a_placed_network_sees_each_image_as_often_beside_many_as_beside_one(images):
+    seen, network = [], small(0)
+    network.append(nn.Identity())
+    network[-1].forward = lambda x: [seen.append(len(x)), x][1]
+    counts = []
+    for others in ({"B": small(1)}, {name: small(i) for i, name in enumerate("BCD")}):
+        seen.clear()
+        paradoxlib.place(network, others, *images, conditions=FEW)
+        counts.append(sum(seen))
+    assert counts[0] == counts[1] >= 24 * 4
+
+
 @pytest.mark.parametrize(
     ("others", "labelled", "text"),
     [

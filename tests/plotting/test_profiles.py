@@ -122,7 +122,16 @@ def test_a_network_is_drawn_beside_the_others():
     assert (
         left.lines[-1].get_label() == "a" and "the other 2" in left.get_legend_handles_labels()[1]
     )
-    drawn = [sorted(points.get_offsets()[:, 1].tolist()) for points in right.collections]
+    drawn = [sorted(points.get_offsets()[:, 0].tolist()) for points in right.collections]
     assert drawn == [[0.7, 0.8], pytest.approx([0.8, 0.9]), [0.3, 0.4], pytest.approx([0.4, 0.5])]
-    assert [line.get_ydata()[0] for line in right.lines] == [0.1, 0.1]
-    assert [tick.get_text() for tick in right.get_xticklabels()] == ["CKA", "units"]
+    assert [line.get_xdata()[0] for line in right.lines] == [0.1, 0.1]
+    assert [tick.get_text() for tick in right.get_yticklabels()] == ["CKA", "units"]
+
+
+def test_legends_of_a_placement_stand_above_what_is_drawn_and_what_is_not_defined_says_so():
+    numbers = pd.DataFrame({"quantity": ["CKA", "units"], "value": [0.8, np.nan], "chance": 0.1})
+    axes = plotting.draw_placement("a", random_means(["blur"]), numbers)
+    axes[0].figure.draw_without_rendering()
+    assert [text.get_text() for text in axes[1].texts] == ["not defined"]
+    for ax in axes:
+        assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y1 - 1

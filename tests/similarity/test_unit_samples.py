@@ -30,6 +30,21 @@ def test_large_means_cost_no_precision():
     assert np.allclose(moments.products / 400, np.cov(values.T, bias=True), rtol=1e-6)
 
 
+def test_moments_of_pairs_are_correlations_on_the_same_images_and_on_others():
+    source = torch.Generator().manual_seed(1)
+    x, y = (torch.randn(9, units, 2, 3, generator=source) + 1e4 for units in (3, 2))
+    y[:, 1] = 5
+    moments, shifted = unit_samples.PairMoments(), []
+    for a, b in zip(x.split(4), y.split(4), strict=True):
+        moments.add(a, b)
+        shifted.append(b.roll(max(1, len(b) // 2), 0))
+    for found, other in zip(moments.correlations(), (y, torch.cat(shifted)), strict=True):
+        columns = torch.cat([unit_samples.by_unit(v).double() for v in (x, other)], 1)[:, :4]
+        assert found[:, :1] == pytest.approx(np.corrcoef(columns.T)[:3, 3:], abs=1e-9)
+        assert np.isnan(found[:, 1]).all()
+    assert [sd.isnan().sum().item() for sd in moments.deviations()] == [0, 1]
+
+
 def test_samples_are_pairs_of_the_same_position(networks, images):
     a, again = unit_samples.paired_samples(networks[0], networks[0], images, LAYER, count=500)
     assert a.shape == (500, 16) and torch.equal(a, again)
