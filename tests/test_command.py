@@ -66,7 +66,8 @@ def test_compare(call, tmp_path):
 def test_compare_with_images_writes_a_report(call, tmp_path):
     for name in "ab":
         state = models.build("resnet20", 2, generator=seeds.generator(name)).state_dict()
-        keep.write_tensors(tmp_path / f"{name}.safetensors", state, {})
+        about = {"mean": [0.5] * 3, "std": [0.2] * 3} if name == "a" else {}
+        keep.write_tensors(tmp_path / f"{name}.safetensors", state, about)
     for i in range(10):
         (tmp_path / "images" / "xy"[i % 2]).mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (20, 20), (25 * i, 9, 99)).save(tmp_path / f"images/{'xy'[i % 2]}/{i}.png")
@@ -75,6 +76,8 @@ def test_compare_with_images_writes_a_report(call, tmp_path):
     options = ["--images", str(tmp_path / "images"), "--report", str(report), "--exchanged", "0"]
     code, out, _ = call("compare", *pair, *options)
     assert code == 0 and "visual intelligence of a" in out and "a and b are " in out
+    assert "b.safetensors does not say how images are standardised" in out
+    assert "a.safetensors does not say" not in out
     assert report.read_text().startswith("<!doctype html>")
     code, _, err = call("compare", *pair, "--images", str(tmp_path / "none"))
     assert code == 2 and "there is no folder" in err

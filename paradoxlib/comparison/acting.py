@@ -11,6 +11,7 @@ from paradoxlib.behaviour import intervals, predictions, scores
 from paradoxlib.comparison.given import Given
 from paradoxlib.images import datasets, distortions
 from paradoxlib.measures.views import chosen_conditions
+from paradoxlib.similarity import kernels
 
 Predicted = dict[str, torch.Tensor]  # {network: classes (condition, image)}
 
@@ -127,6 +128,13 @@ def as_number(samples: np.ndarray | torch.Tensor, chance: float = np.nan) -> dic
         "high": float(found["value_high"]),
         "chance": chance,
     }
+
+
+def mean_number(name: str, values: pd.Series, chance: pd.Series) -> pd.DataFrame:
+    """Return a number that is the mean over layers, without an interval."""
+    means = [kernels.mean_of_known(each.to_numpy(dtype=float)) for each in (values, chance)]
+    row = {"value": means[0], "low": np.nan, "high": np.nan, "chance": means[1]}
+    return pd.DataFrame.from_dict({name: row}, "index").rename_axis("quantity")
 
 
 def predict_pair(

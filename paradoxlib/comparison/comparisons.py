@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
@@ -14,7 +13,6 @@ from paradoxlib.comparison import acting, carrying, given, inside, report
 from paradoxlib.images import data, datasets, distortions
 from paradoxlib.measures.views import Stimuli
 from paradoxlib.networks import models, surgery, weights
-from paradoxlib.similarity import kernels
 
 EXCHANGED = 50  # images on which exchanges of parts are evaluated
 SEEN = 500  # images that running statistics are re-estimated on
@@ -165,13 +163,6 @@ def add(result: Comparison, numbers: pd.DataFrame) -> None:
     result.tables["numbers"] = pd.concat([*before, numbers])
 
 
-def mean_number(name: str, values: pd.Series, chance: pd.Series) -> pd.DataFrame:
-    """Return a number that is the mean over layers, without an interval."""
-    means = [kernels.mean_of_known(each.to_numpy(dtype=float)) for each in (values, chance)]
-    row = {"value": means[0], "low": np.nan, "high": np.nan, "chance": means[1]}
-    return pd.DataFrame.from_dict({name: row}, "index").rename_axis("quantity")
-
-
 def compare_weights(
     result: Comparison, a: given.Given, b: given.Given
 ) -> tuple[models.State | None, models.State | None]:
@@ -190,7 +181,7 @@ def compare_weights(
     if all(layer in a.state and a.state[layer].dim() == 2 for layer in own):
         result.notes.append("there are no convolutions: kernels are the rows of dense layers")
     table = result.tables["kernels"] = inside.compare_kernels(own, renamed)
-    result.tables["numbers"] = mean_number(
+    result.tables["numbers"] = acting.mean_number(
         "kernel similarity", table["paper"], table["chance, paper"]
     )
     return own, renamed
@@ -231,10 +222,13 @@ def compare_features(
         if not (table["a"] == table["b"]).all():
             note = "layers correspond by their depth"
             result.notes.append(f"{note}; measures of features compare relu_3 with relu_3")
-        add(result, mean_number("CKA of corresponding layers", table["cka"], table["cka chance"]))
+        add(
+            result,
+            acting.mean_number("CKA of corresponding layers", table["cka"], table["cka chance"]),
+        )
         if table["matching"].notna().any():
             columns = table["matching"], table["matching chance"]
-            add(result, mean_number("correlation of matched units", *columns))
+            add(result, acting.mean_number("correlation of matched units", *columns))
 
 
 def compare_parts(
@@ -296,4 +290,10 @@ def compare_files(
         for path in (a, b)
     ]
     labels = shown.labels if shown.classes else None
-    return compare(pair[0], pair[1], shown.pixels, labels, names=names, exchanged=exchanged)
+    found = compare(pair[0], pair[1], shown.pixels, labels, names=names, exchanged=exchanged)
+    found.notes += [
+        f"{path} does not say how images are standardised: they are seen as they are"
+        for path in files
+        if given.architecture_of(files[path].state) and not weights.read_standardisation(path)
+    ]
+    return found

@@ -210,8 +210,9 @@ def module_for(
 ) -> torch.nn.Module:
     """Return the module that a file's weights belong to, with these weights.
 
-    One of `models.ARCHITECTURES` is known by its names. For others each of the makers,
-    ``module:function``, is tried in turn; its code is run.
+    One of `models.ARCHITECTURES` is known by its names, and standardises images as its file says,
+    or not at all. For others each of the makers, ``module:function``, is tried in turn; its code is
+    run.
 
     Raises
     ------
@@ -219,9 +220,11 @@ def module_for(
         Where there is no maker, or the weights fit none.
     """
     if architecture := architecture_of(state):
-        network: torch.nn.Module = models.empty(architecture, len(state["fc.weight"]), small_images)
-        models.load_state(network, state)
-        return network
+        known = models.empty(architecture, len(state["fc.weight"]), small_images)
+        models.load_state(known, state)
+        if standardisation := weights.read_standardisation(path):
+            known.standardise(*standardisation)
+        return known
     reason = "its architecture is not known here: --model module:function is needed to build it"
     for maker in makers:
         network = weights.build_by(maker)

@@ -22,7 +22,8 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 table { border-collapse: collapse; font-size: 13px; margin: .8rem 0 }
 th, td { padding: .15rem .5rem; text-align: right; border-bottom: 1px solid #e4e4e4 }
 th:first-child { text-align: left } thead th { border-bottom: 2px solid #999 }
-img { max-width: 100% } details { overflow-x: auto } summary { cursor: pointer }
+img { max-width: 100% } details, .figure { overflow-x: auto } summary { cursor: pointer }
+@media (max-width: 45rem) { .figure img { max-width: none; width: 42rem } }
 """
 CONTENTS = {  # {table: (heading, what it says)}
     "numbers": (
@@ -125,7 +126,8 @@ def write_html(
         state = "" if key in FOLDED else " open"
         table = as_table(tables[key])
         parts.append(f"<details{state}><summary>table</summary>{table}</details>")
-    head = f'<meta charset="utf-8"><title>{title}</title><style>{SHEET}</style>'
+    screen = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = f'<meta charset="utf-8">{screen}<title>{title}</title><style>{SHEET}</style>'
     page = f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>'
     path = Path(path)
     with keep.atomic(path) as target:
@@ -140,6 +142,7 @@ def as_table(table: pd.DataFrame) -> str:
         table = table.rename(index=plotting.label)
     if "distortion" in table:
         table = table.assign(distortion=table["distortion"].map(plotting.label))
+    table = table.rename(columns=lambda name: name.replace("_", ", "))
     table = table.rename_axis(None).rename_axis(named, axis="columns")
     how = {"float_format": number_text, "na_rep": "", "border": 0, "escape": True}
     return table.to_html(index=named is not None, **how)
@@ -156,9 +159,8 @@ def drawing_of(key: str, names: tuple[str, str], tables: Found) -> Figure | None
     """Return the figure that belongs to a table, if there is one."""
     table, before = tables[key], plt.get_fignums()
     if key == "kernels":
-        chance = table["chance, paper"].mean()
         title = "Kernels, paper's alignment"
-        plotting.draw_layer_profile(table["paper"], table["sd"], chance, title)
+        plotting.draw_layer_profile(table["paper"], table["sd"], table["chance, paper"], title)
     if key == "profiles":
         axes = plotting.draw_accuracy_curves(curves(names, tables), names)
         for ax in axes[:, 0]:
@@ -197,4 +199,5 @@ def as_image(figure: Figure, words: str) -> str:
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
     data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+    image = f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+    return f'<div class="figure">{image}</div>'

@@ -1,6 +1,7 @@
 """Networks' weights in files: ours, and anybody's."""
 
 import importlib
+import math
 import re
 import sys
 import warnings
@@ -96,6 +97,20 @@ def kind_of(path: Path) -> str:
         return "torch"
     needed = "a file of safetensors, or one that torch.save wrote, is needed"
     raise ValueError(f"{path} is neither safetensors nor torch's (first bytes {start!r}): {needed}")
+
+
+def read_standardisation(path: str | Path) -> tuple[list[float], list[float]] | None:
+    """Return the channels' means and standard deviations by which a file's network sees images.
+
+    Our own files name them. None where a file does not, or is of another kind.
+    """
+    try:
+        about = keep.read_about(Path(path)) or {}
+        mean, std = ([float(v) for v in about[name]] for name in ("mean", "std"))
+    except (ValueError, KeyError, TypeError, RecursionError):  # somebody else's
+        return None
+    usable = len(mean) == len(std) == 3 and all(map(math.isfinite, (*mean, *std))) and min(std) > 0
+    return (mean, std) if usable else None
 
 
 def read_safetensors(path: Path) -> models.State:

@@ -22,18 +22,22 @@ def name_layers(ax: Axes, layers: Sequence[str] | pd.Series | pd.Index) -> None:
 def draw_layer_profile(
     mean: pd.Series,
     sd: pd.Series,
-    chance: float | None = None,
+    chance: float | pd.Series | None = None,
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the kernels' correlation at each layer, mean +- 1 SD (the paper's Figure 5).
 
-    Bars end at 1, beyond which there is no correlation.
+    Bars end at 1, beyond which there is no correlation. `chance` is one level or one a layer.
     """
     ax = ax or plt.subplots(figsize=(max(7, 0.2 * len(mean) + 2), 4))[1]
     errors = style.reach(mean, mean - sd, (mean + sd).clip(upper=1))
     ax.errorbar(range(len(mean)), mean, errors, fmt="o-", markersize=4, linewidth=1, capsize=2)
-    if chance is not None:
+    if isinstance(chance, pd.Series):
+        x = np.arange(len(mean))
+        ax.hlines(chance, x - 0.4, x + 0.4, "black", label="chance level", zorder=3)
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1))
+    elif chance is not None:
         ax.axhline(chance, color="black", linestyle=":", linewidth=1)
         ax.text(len(mean) - 1, chance, "chance level", ha="right", va="bottom", fontsize=8)
     name_layers(ax, mean.index)

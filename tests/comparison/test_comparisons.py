@@ -140,6 +140,7 @@ def test_the_report_is_one_file_that_loads_nothing(images, tmp_path):
         "A&lt;b&gt;" in text and "<b>" not in text and "http" not in text and "<script" not in text
     )
     assert text.count("data:image/png;base64") == 4
+    assert "width=device-width" in text and "recovered_low" not in text
     for heading in ("In numbers", "Kernels", "Layers", "Measures", "Which part", "Identical"):
         assert heading in text
     assert list(tmp_path.iterdir()) == [tmp_path / "report.html"]

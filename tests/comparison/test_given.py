@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from paradoxlib import keep
 from paradoxlib.comparison import given
 from paradoxlib.networks import models
 
@@ -41,6 +42,24 @@ def test_our_architectures_are_known_by_their_states(name):
         state = models.empty(name, 7).state_dict()
     assert given.architecture_of(state) == name
     assert given.architecture_of({**state, "more.weight": state["fc.weight"]}) is None
+
+
+@pytest.mark.parametrize(
+    ("about", "mean"),
+    [
+        ({"mean": [0.1, 0.2, 0.3], "std": [0.5, 0.5, 0.5]}, [0.1, 0.2, 0.3]),
+        ({}, [0, 0, 0]),
+        ({"mean": [0.1], "std": [0.5, 0.5, 0.5]}, [0, 0, 0]),
+        ({"mean": "abc", "std": [0.5, 0.5, 0.5]}, [0, 0, 0]),
+        ({"mean": [0.1, 0.2, 0.3], "std": [0, 0.5, 0.5]}, [0, 0, 0]),
+    ],
+)
+def test_our_files_say_how_images_are_standardised(about, mean, tmp_path):
+    path, state = tmp_path / "a.safetensors", models.build("resnet20", 3).state_dict()
+    keep.write_tensors(path, state, about)
+    assert given.module_for(str(path), state, [], True).mean.flatten().tolist() == pytest.approx(
+        mean
+    )
 
 
 def test_kernels_are_convolutions_or_else_the_rows_of_dense_layers():

@@ -38,6 +38,14 @@ def test_a_layer_profile_has_its_chance_level():
     assert [text.get_text() for text in ax.texts] == ["chance level"]
 
 
+def test_a_layer_profile_has_a_chance_level_for_each_layer():
+    mean, chance = pd.Series([0.5, 0.25], ["x", "y"]), pd.Series([0.1, 0.4], ["x", "y"])
+    ax = plotting.draw_layer_profile(mean, mean / 2, chance)
+    levels = ax.collections[-1]
+    assert levels.get_label() == "chance level" and ax.get_legend()
+    assert [piece[:, 1].tolist() for piece in levels.get_segments()] == [[0.1] * 2, [0.4] * 2]
+
+
 def test_layer_profiles_show_how_far_layers_have_moved():
     changes = pd.DataFrame(
         [(network, f"res{i}", 1 - i * 1e-3, 1e-3, 1.0) for network in "ab" for i in range(3)],
