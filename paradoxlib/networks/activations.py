@@ -40,6 +40,7 @@ NUMBERED: dict[Callable, str] = {
     F.silu: "silu",
     F.hardswish: "hardswish",
 }
+Summary = Callable[[torch.Tensor], torch.Tensor]  # of a layer's output
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "silu", "hardswish")
 
 
@@ -47,8 +48,9 @@ class Recorder(TorchFunctionMode):
     """While it is active, keeps the outputs of a network's layers in the order of their calls.
 
     A layer with weights has their name, any other the name of its kind and a number (``relu_3``).
-    Outputs are copies, so that what later changes them in place does not change what is kept. Their
-    second axis is that of the units, where networks of tokens put it last, too.
+    Outputs are copies, so that what later changes them in place does not change what is kept; or
+    what `summarise` makes of them, at once, so that they need not all be in memory. Their second
+    axis is that of the units, where networks of tokens put it last, too.
 
     Parameters
     ----------
@@ -56,6 +58,8 @@ class Recorder(TorchFunctionMode):
         The network, which is then called on images.
     wanted : collection of str, optional
         Names of the layers whose outputs are kept; all where it is not given.
+    summarise : callable
+        What is kept of an output; it shares no memory with it.
 
     Attributes
     ----------
@@ -65,11 +69,16 @@ class Recorder(TorchFunctionMode):
         The names of all layers, in the order of their calls.
     """
 
-    def __init__(self, model: torch.nn.Module, wanted: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        wanted: Collection[str] | None = None,
+        summarise: Summary = torch.clone,
+    ) -> None:
         super().__init__()
         own = (*model.named_buffers(), *model.named_parameters())
         self.names = {id(value): name.rpartition(".")[0] for name, value in own}
-        self.wanted = wanted
+        self.wanted, self.summarise = wanted, summarise
         self.outputs: dict[str, torch.Tensor] = {}
         self.seen: list[str] = []
         self.counts: dict[str, int] = {}  # calls of a kind, or of a layer that is used twice
@@ -95,7 +104,7 @@ class Recorder(TorchFunctionMode):
                 last = self.units_last and output.dim() > 2 and output.shape[-1] == self.width
                 if last and (function in UNITS_LAST or output.shape[1] != self.width):
                     kept = kept.movedim(-1, 1)
-                self.outputs[name] = kept.clone()
+                self.outputs[name] = self.summarise(kept)
         return output
 
     def name(self, function: Callable, given: Sequence[Any], output: Any) -> str | None:
@@ -117,7 +126,10 @@ class Recorder(TorchFunctionMode):
 @torch.inference_mode()
 @devices.exact_float32()
 def record(
-    model: torch.nn.Module, images: torch.Tensor, layers: Collection[str] | None = None
+    model: torch.nn.Module,
+    images: torch.Tensor,
+    layers: Collection[str] | None = None,
+    summarise: Summary = torch.clone,
 ) -> dict[str, torch.Tensor]:
     """Return what a network's layers put out.
 
@@ -129,19 +141,22 @@ def record(
         (n, 3, h, w), as the network wants them; they are taken to where the network lies.
     layers : collection of str, optional
         Names of the layers that are wanted; all where it is not given.
+    summarise : callable
+        What is made of each output, (n, channels, h, w) or (n, units), as soon as it is there, and
+        shares no memory with it: a copy, where it is not given.
 
     Returns
     -------
     dict
-        {layer: tensor (n, channels, h, w) or (n, units)}, in the order of their calls, on the
-        network's device.
+        {layer: its output, or what was made of it}, in the order of their calls, on the network's
+        device.
 
     Raises
     ------
     ValueError
         For a layer that the network does not have; it names the nearest one.
     """
-    with Recorder(model, None if layers is None else set(layers)) as recorder:
+    with Recorder(model, None if layers is None else set(layers), summarise) as recorder:
         model(on_its_device(model, images))
     for name in layers or ():
         if name not in recorder.outputs:

@@ -19,6 +19,15 @@ def test_outputs_are_those_before_they_are_changed_in_place():
     assert torch.equal(outputs["relu_1"], outputs["1"].clamp(min=0))
 
 
+def test_an_output_may_be_summarised_at_once():
+    network = models.build("resnet20", generator=seeds.generator("a")).eval()
+    images = torch.rand(2, 3, 32, 32, generator=seeds.generator("images"))
+    whole = activations.record(network, images)
+    sums = activations.record(network, images, summarise=lambda output: output.flatten(1).sum(1))
+    assert list(sums) == list(whole)
+    assert all(torch.equal(sums[name], whole[name].flatten(1).sum(1)) for name in whole)
+
+
 def test_layers_are_seen_in_order_and_an_unknown_one_is_named():
     network = models.build("resnet20", generator=seeds.generator("a")).eval()
     images = torch.rand(2, 3, 32, 32, generator=seeds.generator("images"))
