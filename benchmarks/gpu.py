@@ -89,7 +89,7 @@ def rates_of_studies(device, seconds):
         session = sessions.start(name, device=device)
         study = session.study
         batch = max(network.batch_size for network in study.networks.values())
-        kind = (study.model.architecture, study.data.image_size, batch)
+        kind = (study.model, study.data.image_size, batch, study.evaluation.precision)
         if kind not in known:
             known[kind] = planning.sample_rates(session, seconds)
         yield name, planning.plan_study(session), known[kind]

@@ -10,7 +10,7 @@ import yaml
 
 from paradoxlib import paths
 
-BASE = {"paths", "keep", "seeds", "devices"}
+BASE = {"paths", "keep", "seeds", "devices", "processes"}
 PURE = {"images", "networks", "paper"}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, BASE),

@@ -63,10 +63,10 @@ def generators(monkeypatch):
     monkeypatch.setattr(seeds, "generator", generator)
 
 
-def network(architecture="resnet20"):
+def network(architecture="resnet20", **form):
     """Return a network on the fake GPU, without values."""
     with CUDA:
-        return models.empty(architecture, small_images=True)
+        return models.empty(architecture, small_images=True, **form)
 
 
 def pictures(count=12):
@@ -106,16 +106,28 @@ def test_augmentation_does_not_wait(distorted):
         assert images.device == CUDA and images.shape == pixels.shape
 
 
-@pytest.mark.parametrize("architecture", ["resnet20", "resnet50"])
-def test_a_training_step_does_not_wait(architecture, monkeypatch):
+@pytest.mark.parametrize(
+    ("architecture", "form", "frozen"),
+    [
+        ("resnet20", {}, None),
+        ("resnet20", {"width": 2}, "statistics"),
+        ("resnet20", {}, "norms"),
+        ("resnet20", {"norm": "group"}, None),
+        ("resnet20", {"norm": "none"}, None),
+        ("resnet50", {}, None),
+    ],
+)
+def test_a_training_step_does_not_wait(architecture, form, frozen, monkeypatch):
     def backward(_):  # PyTorch's needs a real device; its kernels wait for nothing
         for parameter in step.model.parameters():
-            parameter.grad = torch.ones_like(parameter)
+            parameter.grad = torch.ones_like(parameter) if parameter.requires_grad else None
 
     monkeypatch.setattr(torch.Tensor, "backward", backward)
     with FakeTensorMode():
+        model = network(architecture, **form).train()
+        surgery.freeze(model, frozen)
         step = steps.Step(
-            network(architecture).train(),
+            model,
             lambda pixels, source: augmentation.augment(pixels, STANDARD, EVERY, source),
             1e-4,
             half=False,  # PyTorch has no autocast without a real device
@@ -131,9 +143,10 @@ def test_a_training_step_does_not_wait(architecture, monkeypatch):
     assert {tensor.device for tensor in tensors} == {CUDA}
 
 
-def test_an_evaluated_block_does_not_wait():
+@pytest.mark.parametrize("form", [{}, {"norm": "group"}, {"norm": "none"}])
+def test_an_evaluated_block_does_not_wait(form):
     with FakeTensorMode():
-        model, images = network().eval(), pictures()
+        model, images = network(**form).eval(), pictures()
         places = torch.arange(12, device=CUDA)
         result = torch.empty(3, 12, dtype=torch.int16, device=CUDA)
         with NoWaiting():

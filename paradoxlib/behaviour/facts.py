@@ -185,6 +185,13 @@ def order_fact(
     return bounded(a - b, [a, b], int(accuracies["n"].iloc[0]))
 
 
+def farthest_fact(accuracies: pd.DataFrame, a: str, b: str) -> intervals.Estimate:
+    """Return the largest difference of two networks' accuracies under one distortion; `bounded`."""
+    means = scores.mean_accuracies(accuracies).loc[[a, b]]
+    ends = means[means.diff().iloc[1].abs().idxmax()].tolist()
+    return bounded(abs(ends[0] - ends[1]), ends, int(accuracies["n"].iloc[0]))
+
+
 def is_unseen(name: str, level: float) -> bool:
     """Say whether training with a distortion never draws a level."""
     drawn = distortions.DISTORTIONS[name].training

@@ -7,4 +7,5 @@ from paradoxlib.convergence.removing import (
     task_matches,
     unit_facts,
 )
+from paradoxlib.convergence.wide import wide_clusters, wide_partners
 from paradoxlib.results.tables import TABLES  # those of results, and these

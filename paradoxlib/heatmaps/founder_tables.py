@@ -12,7 +12,7 @@ from paradoxlib.behaviour import facts, intervals
 from paradoxlib.heatmaps import structure
 from paradoxlib.networks import activations, resnets
 from paradoxlib.paper import sisters, verdicts
-from paradoxlib.results.cka_tables import cka_layers, layers_key
+from paradoxlib.results.network_tables import cka_layers, layers_key
 from paradoxlib.results.tables import Kept, table, tensors
 from paradoxlib.similarity import cka
 from paradoxlib.studies import comparing

@@ -1,16 +1,70 @@
-"""Residual networks as the paper counts them: build them, name their layers, load and fold them."""
+"""Networks by name: build them, name their layers, load and fold them.
+
+They are residual networks as the paper counts them, and one without blocks.
+"""
 
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from paradoxlib.networks import initialisers, resnets
 
 State = dict[str, torch.Tensor]  # a network's state dict
+
+
+class ConvNet(resnets.ResNet):
+    """Five convolutions and three dense layers for 32 x 32 images, after AlexNet; no blocks.
+
+    Convolutions have AlexNet's 96, 256, 384, 384 and 256 channels, the first two are smaller (5 x 5
+    and 3 x 3, without stride), the dense layers ``fc6`` and ``fc7`` have 1,024 units instead of
+    4,096, and the network's norm stands in place of AlexNet's.
+    """
+
+    branches = ()
+    width = 96
+    expansion = 1
+    channels = (96, 256, 384, 384, 256)  # of each convolution
+    dense = 1024  # units of the dense layers but the last
+    pooled = (1, 2, 5)  # convolutions that a pooling follows
+
+    def __init__(self, depths: tuple[int, ...], num_classes: int, *form: Any) -> None:
+        super().__init__(depths, num_classes, *form)
+        del self.fc
+        times = self.width // self.channels[0]
+        inputs = times * self.channels[-1] * 4 * 4
+        for name, outputs in (("fc6", times * self.dense), ("fc7", times * self.dense)):
+            self.add_module(name, nn.Linear(inputs, outputs))
+            inputs = outputs
+        self.fc = nn.Linear(inputs, num_classes)
+
+    def add_stem(self) -> None:
+        """Add all convolutions."""
+        inputs = 3
+        for i, channels in enumerate(self.channels, 1):
+            outputs = channels * self.width // self.channels[0]
+            self.add_conv(f"conv{i}", inputs, outputs, 5 if i == 1 else 3)
+            inputs = outputs
+
+    def add_block(self, block: resnets.Block, inputs: int) -> None:
+        """Add nothing: there are no blocks."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the logits (n, num_classes) of images (n, 3, h, w), 0..1."""
+        x = (x - self.mean) / self.std
+        for i in range(1, 6):
+            x = F.relu(self.conv_norm(f"conv{i}", x))
+            if i in self.pooled:
+                x = F.max_pool2d(x, 3, 2, 1)
+        x = F.adaptive_avg_pool2d(x, 4).flatten(1)  # of 32 x 32 images what it is already
+        for name in ("fc6", "fc7"):
+            x = F.relu(self.get_submodule(name)(x))
+        return self.fc(x)
 
 
 @dataclass(frozen=True)
@@ -41,6 +95,7 @@ ARCHITECTURES = {
     "resnet20": Architecture(resnets.BasicResNet, (3, 3, 3), "he_normal"),
     "resnet32": Architecture(resnets.BasicResNet, (5, 5, 5), "he_normal"),
     "resnet56": Architecture(resnets.BasicResNet, (9, 9, 9), "he_normal"),
+    "convnet": Architecture(ConvNet, (), "he_normal"),
     "resnet50": Architecture(resnets.BottleneckResNet, (3, 4, 6, 3), "glorot_uniform"),
     "resnet101": Architecture(resnets.BottleneckResNet, (3, 4, 23, 3), "glorot_uniform"),
     "resnet152": Architecture(resnets.BottleneckResNet, (3, 8, 36, 3), "glorot_uniform"),

@@ -19,6 +19,14 @@ from paradoxlib.networks import models
 # Where checkpoints hold their state dict, beside an optimiser, a number of epochs and the like.
 HOLDERS = ("state_dict", "model_state_dict", "model", "net")
 WRAPPERS = ("module.", "_orig_mod.")  # put before names by DataParallel and by torch.compile
+# torchvision's ResNets by the blocks of their stages, and whether these have three convolutions
+TORCHVISION: dict[tuple[tuple[int, ...], bool], str] = {
+    ((2, 2, 2, 2), False): "resnet18",
+    ((3, 4, 6, 3), False): "resnet34",
+    ((3, 4, 6, 3), True): "resnet50",
+    ((3, 4, 23, 3), True): "resnet101",
+    ((3, 8, 36, 3), True): "resnet152",
+}
 LONGEST_HEADER = 100_000_000  # bytes: what safetensors allows
 
 
@@ -216,6 +224,31 @@ def build_by(maker: str) -> torch.nn.Module:
     return network
 
 
+def torchvision_architecture(state: models.State) -> str | None:
+    """Return which of torchvision's ResNets has such a state, as ``resnet18``; None for no one."""
+    blocks = {tuple(name.split(".")[:2]) for name in state if name.startswith("layer")}
+    depths = tuple(sum(stage == f"layer{i}" for stage, _ in blocks) for i in range(1, 5))
+    return TORCHVISION.get((depths, "layer1.0.conv3.weight" in state))
+
+
+def torchvision_network(state: models.State) -> torch.nn.Module:
+    """Return torchvision's own ResNet with a state, in evaluation mode.
+
+    It is made for images that are standardised as torchvision does. ValueError for the state of
+    any other network.
+    """
+    from torchvision.models import get_model  # here: it takes two seconds
+
+    name, dense = torchvision_architecture(state), state.get("fc.bias")
+    if name is None or dense is None:
+        raise ValueError("not the weights of one of torchvision's ResNets of 18 to 152 layers")
+    network = get_model(name, num_classes=len(dense)).eval()
+    own = network.state_dict()
+    counters = {entry: own[entry] for entry in own if entry.endswith("batches_tracked")}
+    models.load_state(network, counters | state)
+    return network
+
+
 def from_torchvision(state: models.State) -> models.State:
     """Return the state dict of one of torchvision's ResNets under the paper's names.
 
@@ -229,12 +262,9 @@ def from_torchvision(state: models.State) -> models.State:
     ValueError
         For the state of any other network.
     """
-    blocks = {tuple(name.split(".")[:2]) for name in state if name.startswith("layer")}
-    depths = tuple(sum(stage == f"layer{i}" for stage, _ in blocks) for i in range(1, 5))
-    known = {architecture.depths: name for name, architecture in models.ARCHITECTURES.items()}
-    if depths not in known or "layer1.0.conv3.weight" not in state:
+    name = torchvision_architecture(state)
+    if name not in models.ARCHITECTURES:
         raise ValueError("not the state of one of torchvision's ResNets of 50, 101 or 152 layers")
-    name = known[depths]
     converted = {}
     for ours, value in models.empty(name, len(state.get("fc.bias", "??"))).state_dict().items():
         theirs = torchvision_name(ours)

@@ -7,6 +7,8 @@ from paradoxlib.paper import published, statements, verdicts
 from paradoxlib.paper.statements import Fact
 from paradoxlib.paper.verdicts import Claim
 
+SIMILAR_SCORE = 0.05  # what two networks that score "very similarly" may differ by
+
 
 def pair_claims(
     found: Mapping[published.NamedPair, tuple[Fact, Fact]],
@@ -91,3 +93,30 @@ def order_claims(found: Mapping[str, Fact]) -> list[Claim]:
             )
         )
     return claims
+
+
+def original_claim(kind: str, other: str, found: Fact) -> Claim:
+    """Return the claim on the original network, beside one that was trained on none (notebook 03).
+
+    Parameters
+    ----------
+    kind : str
+        Which ResNet stands for the original, as ``resnet50``.
+    other : str
+        The paper's N1.
+    found : tuple
+        The largest difference of their accuracies under one distortion; nan where not known.
+    """
+    who = (
+        f"The original {kind.replace('resnet', 'ResNet')} scores like {other} under each distortion"
+    )
+    said = math.nan, -math.inf, SIMILAR_SCORE, verdicts.FROM_US
+    return Claim(
+        "accuracies",
+        f"{who}: the largest difference of accuracy",
+        "3.2",
+        statements.NOTEBOOK_3,
+        *said,
+        *found,
+        verdicts.OF_IMAGES,
+    )

@@ -25,21 +25,21 @@ def show_claims(claims: pd.DataFrame) -> str:
     """Return a table of claims as Markdown: how many have each verdict, then group by group."""
     counts = claims["verdict"].value_counts(sort=False)
     told = ", ".join(f"{count} *{verdict}*" for verdict, count in counts.items())
-    lines = [f"\n{len(claims)} statements: {told}.\n"]
+    lines = [f"\n{len(claims)} statement{'s' * (len(claims) > 1)}: {told}.\n"]
     for group, rows in claims.groupby("group", sort=False):
         lines += ["", f"**{group[0].upper()}{group[1:]}**", "", row_of(HEAD)]
         lines.append(row_of(["---"] * len(HEAD)))
         for claim in rows.itertuples():
-            exact = claim.low == claim.high
             digits = decimals(claim.low, claim.high)
-            ends = f"{number(claim.low, digits)} to {number(claim.high, digits)}"
+            ends = f"{number(claim.low, digits)} to {number(claim.high, digits)}; "
+            resampled = "" if math.isnan(claim.low) else claim.resampled
             cells = (
                 f"{claim.statement} ({claim.section})",
                 f"[{claim.notebook[:2]}](../notebooks/{claim.notebook}.ipynb)",
                 number(claim.published),
                 f"{span(claim.range_low, claim.range_high)}; {claim.range_from}",
                 number(claim.reproduced, digits),
-                claim.resampled if exact else f"{ends}; {claim.resampled}",
+                f"{ends if claim.low < claim.high else ''}{resampled}",
                 claim.verdict,
             )
             lines.append(row_of(cells))

@@ -51,6 +51,7 @@ EXPERIMENT_OF = {
     "resnet20": "resnet20",
     "resnet32": "resnet20",
     "resnet56": "resnet20",
+    "convnet": "resnet20",
     "resnet50": "resnet50",
     "resnet101": "resnet50",
     "resnet152": "resnet50",

@@ -191,9 +191,10 @@ def draw_heatmaps(
     """Draw the CKA of all layers of two networks, {heading: table (layer, layer)}, in one scale.
 
     The first layer is at the lower left. Where a stage begins, its first layer is named and a line
-    drawn. Four panels make two rows. The names of a table's axes label them.
+    drawn. From four panels on, an even number, they make two rows. The names of a table's axes
+    label them.
     """
-    columns = 2 if len(panels) == 4 else len(panels)
+    columns = len(panels) if len(panels) < 4 else len(panels) // 2
     if axes is None:
         rows = len(panels) // columns
         size = (4.4 * columns + 1, 4.4 * rows + 0.3)

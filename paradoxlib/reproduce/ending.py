@@ -1,8 +1,7 @@
 """How a run ends before its time: by a signal, or killed. It leaves no process and no lock.
 
-The tree of processes is the command, the notebook's kernel, and the kernel's workers. A signal to
-the command ends all of them. Where the command is killed, the kernel sees within a second that its
-parent is gone (ipykernel looks), and so do the workers (`sessions.watch_parent`).
+A signal to the command ends all processes that come from it. Where the command is killed, each
+kernel sees within a second that its parent is gone, and ends what it started (`processes`).
 """
 
 import fcntl
@@ -18,10 +17,9 @@ from pathlib import Path
 
 import psutil
 
-from paradoxlib import paths
+from paradoxlib import paths, processes
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-PATIENCE = 1.5  # seconds for processes to end, before and after they are killed
 OVER = threading.Event()  # set while a run is being ended by a signal
 TEMPORARY = re.compile(r"\..+\.(\d+)(\.\w+)?")  # as keep.atomic names it, with its process
 
@@ -50,9 +48,9 @@ def on_signals() -> Iterator[None]:
             signal.signal(other, signal.SIG_IGN)
         OVER.set()
         code = 128 + number
-        last.append(threading.Timer(PATIENCE, os._exit, (code,)))
+        last.append(threading.Timer(processes.PATIENCE, os._exit, (code,)))
         last[0].daemon = True
-        end_descendants()
+        processes.end_descendants()
         last[0].start()
         with suppress(OSError):  # the terminal may be gone
             name = signal.Signals(number).name
@@ -69,7 +67,7 @@ def on_signals() -> Iterator[None]:
     try:
         yield
     except Ended:
-        end_descendants()  # what was on its way when the signal came
+        processes.end_descendants()  # what was on its way when the signal came
         raise
     finally:
         OVER.clear()
@@ -77,30 +75,6 @@ def on_signals() -> Iterator[None]:
             timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
-
-
-def end_descendants() -> None:
-    """Kill all processes that come from this one.
-
-    Those that only tidy up after others (joblib's resource trackers) get time to do so.
-    """
-    found = psutil.Process().children(recursive=True)
-    tidying = [process for process in found if is_tidying(process)]
-    for group in ([process for process in found if process not in tidying], tidying):
-        if group is tidying:
-            psutil.wait_procs(group, PATIENCE)
-        for process in group:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-    psutil.wait_procs(found, PATIENCE)
-
-
-def is_tidying(process: psutil.Process) -> bool:
-    """Say whether a process only tidies up after others."""
-    try:
-        return any("resource_tracker" in word for word in process.cmdline())
-    except psutil.Error:
-        return False
 
 
 @contextmanager

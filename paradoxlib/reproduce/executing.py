@@ -20,10 +20,15 @@ from paradoxlib.reproduce.ending import OVER, address_file, on_signals
 from paradoxlib.reproduce.progress import Progress
 from paradoxlib.studies.study import Study
 
-# errors alone are logged: a kernel warns of messages within the machine that are not encrypted
+# errors alone are logged: a kernel warns of messages within the machine that are not encrypted;
+# it ends with this process by our extension, which ends what it started, too, not by its own watch
 KERNEL: dict[str, Any] = {
     "kernel_name": "python3",
-    "extra_arguments": ["--IPKernelApp.log_level=40"],
+    "extra_arguments": [
+        "--IPKernelApp.log_level=40",
+        "--IPKernelApp.parent_handle=1",
+        "--ext=paradoxlib.processes",
+    ],
     "iopub_timeout": 60,  # seconds that a cell's last outputs may take where the cores are busy
 }
 

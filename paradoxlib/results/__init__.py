@@ -14,7 +14,6 @@ from paradoxlib.results.behaviour_tables import (
     transplant_pair,
     transplants,
 )
-from paradoxlib.results.cka_tables import cka_layers, cka_pairs
 from paradoxlib.results.measure_tables import (
     MEASURES,
     measure_bench,
@@ -24,19 +23,20 @@ from paradoxlib.results.measure_tables import (
 from paradoxlib.results.network_tables import (
     caption,
     chance_levels,
+    cka_layers,
+    cka_pairs,
     example_predictions,
     examples,
     layers_of_children,
     layers_of_pairs,
     network_settings,
-    original,
-    original_file,
     running_statistics,
     shown_examples,
     similarities,
     states,
     training_history,
 )
+from paradoxlib.results.original_tables import original, original_file
 from paradoxlib.results.part_tables import (
     exchange_count,
     exchange_shares,

@@ -16,8 +16,7 @@ from paradoxlib.measures import grounding, of_networks, views
 from paradoxlib.measures.catalogue import MEASURES, Measure
 from paradoxlib.networks import activations
 from paradoxlib.results.behaviour_tables import compatibilities
-from paradoxlib.results.cka_tables import cka_pairs
-from paradoxlib.results.network_tables import chance_levels, similarities
+from paradoxlib.results.network_tables import chance_levels, cka_pairs, similarities
 from paradoxlib.results.tables import table
 from paradoxlib.results.unit_tables import groups_in_memory, unit_matches
 from paradoxlib.similarity import kernels

@@ -1,24 +1,21 @@
-"""Tables of a study's networks: what they see, their settings, their training, their kernels."""
+"""Tables of a study's networks: what they see, their settings, their training, kernels and CKA."""
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
 from paradoxlib import keep, paths
-from paradoxlib.behaviour import scores
-from paradoxlib.images import datasets
-from paradoxlib.networks import models, resnets, weights
+from paradoxlib.images import datasets, distortions
+from paradoxlib.networks import activations, models, resnets
 from paradoxlib.results.tables import Kept, matrix, table, tensors
-from paradoxlib.similarity import alignments, kernels
-from paradoxlib.studies import predicting, trained, training
+from paradoxlib.similarity import alignments, cka, kernels
+from paradoxlib.studies import comparing, predicting, trained, training
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
-ORIGINAL, ORIGINAL_CLASSES = "resnet50-0676ba61.pth", 1000  # torchvision's IMAGENET1K_V1
 EXAMPLE_CLASSES, EXAMPLES_OF_CLASS, TRAINING_EXAMPLES = 5, 8, 6
 PREDICTED_EXAMPLES = 8  # of the example images: what every network sees in them is kept
 DIGITS = 6  # of a layer's similarity, behind the point
@@ -220,81 +217,63 @@ def example_predictions(session: Session) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["network", "distortion", "level", "image", "predicted"])
 
 
-def original_digest(study: Study, network: torch.nn.Module) -> tuple[str]:
-    """Return what results on the original network depend on: its weights."""
-    return (keep.digest(weights.from_torchvision(network.state_dict())),)
+def layers_key(study: Study) -> str:
+    """Return the key of the CKA of the example pairs."""
+    examples = comparing.example_pairs(study)
+    return keep.key(study.table_key("cka_layers"), comparing.IMAGES, distortions.NOISY, examples)
+
+
+@tensors("cka_layers", "weights, images", layers_key)
+def cka_of_examples(session: Session) -> Kept:
+    """CKA of all layers, of the example pairs and of a network with itself."""
+    networks = comparing.compared(session, session.device)
+    images = comparing.pictures(session)
+    first = next(iter(networks))
+    pairs = {"itself": (first, first)} | comparing.example_pairs(session.study)
+    shown = {name: networks[name] for pair in pairs.values() for name in pair}
+    made, layers = {}, []
+    for condition, pixels in comparing.clean_and_noisy(session.study, images).items():
+        found = cka.cka_matrices(shown, pixels, list(pairs.values()))
+        for relation, pair in pairs.items():
+            values = torch.tensor(found[pair].to_numpy(), dtype=torch.float32)
+            made[f"{relation}|{condition}"], layers = values, list(found[pair].index)
+    return made, {"layers": layers}
+
+
+def cka_layers(session: Session) -> dict[tuple[str, str], pd.DataFrame]:
+    """Return {(relation, condition): CKA (layers of one, layers of the other)}.
+
+    `condition` is ``clean`` or a distortion with its level (see `distortions.NOISY`); the layers
+    that follow a batch norm or an addition are ReLUs.
+    """
+    kept, about = cka_of_examples(session)
+    layers, found = about["layers"], {}
+    for name, values in kept.items():
+        relation, condition = name.split("|")
+        found[relation, condition] = pd.DataFrame(values.double().numpy(), layers, layers)
+    return found
 
 
 @table(
-    "original_accuracy",
-    "network, distortion, level, accuracy, n",
-    needs="images",
-    depends=original_digest,
+    "cka_pairs",
+    "a, b, relation, layer, condition, cka",
+    needs="weights, images",
+    depends=lambda study: (comparing.IMAGES, comparing.COMPARED, distortions.NOISY),
 )
-def original_accuracy(session: Session, network: torch.nn.Module) -> pd.DataFrame:
-    """Accuracy of the original ResNet50 under every condition."""
-    from torchvision.transforms import Normalize  # here: it takes two seconds
-
-    images, study = session.images("test"), session.study
-    standard = Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    seen = {"original": torch.nn.Sequential(standard, network)}
-    predicted = predicting.predict_models(session, seen, images, "evaluating the original")
-    return scores.accuracy(predicted, images.labels, study.conditions)
-
-
-@table("original_similarity", "network, similarity", needs="weights", depends=original_digest)
-def original_similarity(session: Session, network: torch.nn.Module) -> pd.DataFrame:
-    """Similarity of the original ResNet50 to each network, by the paper's alignment."""
-    state = weights.from_torchvision(network.state_dict())
-    rows = [(name, kernels.similarity(state, own)) for name, own in states(session).items()]
-    return pd.DataFrame(rows, columns=["network", "similarity"])
-
-
-def original_file(session: Session) -> Path | None:
-    """Return the file of the original ResNet50's weights, where it is there and fits the study.
-
-    It has torchvision's name (`ORIGINAL`) and lies with the data sets or where torchvision keeps
-    what it downloads. It fits a study of ResNet50 with 1,000 classes.
-    """
-    kind, root = session.study.model, paths.data_root(session.data_root)
-    places = [folder / ORIGINAL for folder in (root, Path(torch.hub.get_dir()) / "checkpoints")]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None or kind.architecture != "resnet50" or kind.small_images:
-        return None
-    return found if len(session.images("test").classes) == ORIGINAL_CLASSES else None
-
-
-def original(
-    session: Session, network: torch.nn.Module | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return how the original ResNet50 (He et al. 2016) does beside a study's networks.
-
-    Parameters
-    ----------
-    network : torch.nn.Module, optional
-        torchvision's resnet50, in evaluation mode, made for ImageNet's normalisation; else the one
-        of 2016's recipe (IMAGENET1K_V1), from `original_file` or downloaded.
-
-    Returns
-    -------
-    DataFrames : `original_accuracy` and `original_similarity`.
-
-    Raises
-    ------
-    ValueError
-        For a study whose networks are no ResNet50 or whose classes are not the network's.
-    """
-    from torchvision.models import ResNet50_Weights, resnet50  # here: it takes two seconds
-
-    classes, kind = len(session.images("test").classes), session.study.model.architecture
-    if network is None:
-        network = resnet50().eval()
-        trained_by, file = ResNet50_Weights.IMAGENET1K_V1, original_file(session)
-        state = torch.load(file, "cpu", weights_only=True) if file else None
-        network.load_state_dict(
-            state or trained_by.get_state_dict(check_hash=True, weights_only=True)
-        )
-    if kind != "resnet50" or len(network.state_dict()["fc.bias"]) != classes:
-        own = f"study {session.study.name} has {kind} of {classes} classes"
-        raise ValueError(f"{own}: the original is a resnet50 of {ORIGINAL_CLASSES}")
-    return original_accuracy(session, network), original_similarity(session, network)
+def cka_pairs(session: Session) -> pd.DataFrame:
+    """CKA of the same layer (each ReLU) in all pairs of networks, beside chance."""
+    networks = comparing.compared(session, session.device)
+    images = comparing.pictures(session)
+    first = next(iter(networks.values()))
+    where = activations.relu_places(first, images)
+    related = comparing.related_pairs(session.study, networks)
+    pairs = [(pair.a, pair.b) for pair in related]
+    everyone = networks | {"chance": activations.on_other_images(first)}
+    rows = []
+    for condition, pixels in comparing.clean_and_noisy(session.study, images).items():
+        found = cka.cka_matrices(everyone, pixels, pairs, list(where.values()))
+        for pair in related:
+            matrix = found[pair.a, pair.b]
+            for place, relu in where.items():
+                rows.append((*pair, place, condition, matrix.loc[relu, relu]))
+    return pd.DataFrame(rows, columns=["a", "b", "relation", "layer", "condition", "cka"])

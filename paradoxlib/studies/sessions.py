@@ -6,8 +6,6 @@ is killed is simply called again.
 
 import fcntl
 import os
-import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,10 +20,10 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 from paradoxlib import devices, paths
 from paradoxlib.images import data, datasets
 from paradoxlib.networks import activations, models
+from paradoxlib.processes import watch_parent
 from paradoxlib.studies.study import Study, load
 
 CLUSTER = "ray"  # the value of `workers` that means a cluster
-WATCH_SECONDS = 0.5  # between a worker's looks at its parent
 # That share one, at most: a network alone is bound by the time it takes to start kernels.
 NETWORKS_ON_GPU = 8
 PROCESS_BYTES = 1e9  # of a GPU's memory, that a process and its libraries take
@@ -144,17 +142,6 @@ def run_tasks(
     with parallel_config(**place):
         work = (delayed(run_on_gpu)(session, function, task, gpus) for task in tasks)
         return Parallel(n_jobs=processes, batch_size=1)(work)
-
-
-def watch_parent(parent: int) -> None:
-    """End this process, a worker, when its parent is gone: nobody would fetch what it computes."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCH_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_on_gpu(

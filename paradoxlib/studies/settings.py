@@ -1,9 +1,14 @@
-"""The settings of a study, part by part, checked strictly: what a study's YAML file may say."""
+"""The settings of a study, part by part, checked strictly: what a study's YAML file may say.
+
+A file is read with limits on what it may stand for, and no part of it is ever run.
+"""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from paradoxlib.images import distortions
@@ -25,6 +30,9 @@ def one_of(known: Iterable[str], what: str) -> Callable[[str], str]:
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
+# Limits on a study's file keep a few lines from filling the memory.
+LARGEST_FILE = 200_000  # characters
+LARGEST_STUDY = 5_000_000  # characters and values, with aliases and defaults written out
 Precision = Literal["float32", "bfloat16"]
 DistortionName = Annotated[str, AfterValidator(one_of(distortions.DISTORTIONS, "distortion"))]
 ArchitectureName = Annotated[str, AfterValidator(one_of(models.ARCHITECTURES, "architecture"))]
@@ -155,3 +163,73 @@ class Evaluation(Strict):
         for condition in distortions.conditions(self.grid):
             distortions.check_level(*condition)
         return self
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the content of a study's file, its parts of the right types."""
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        raise ValueError(f"it has {size:,} bytes: a study has at most {LARGEST_FILE:,}")
+    content = yaml.load(path.read_text(), UniqueKeys)
+    if not isinstance(content, dict):
+        raise ValueError("a study is a mapping of settings")
+    for part, kind in (("defaults", dict), ("fine_tuning", dict), ("networks", dict | str)):
+        content[part] = content.get(part) or {}
+        if not isinstance(content[part], kind):
+            raise ValueError(f"{part}: a mapping of settings is needed")
+    for part in ("defaults", "fine_tuning"):
+        check_names(part, content[part])
+    return content
+
+
+def check_names(where: str, given: dict) -> None:
+    """Raise ValueError for a setting that no network has."""
+    known = Network.model_fields
+    if unknown := [name for name in given if name not in known]:
+        problem = "there is no such setting of networks"
+        raise ValueError(f"{where}.{unknown[0]}: {problem}: choose of {', '.join(known)}")
+
+
+def require_modest(whole: Any, parts: Callable[[Any], Collection]) -> None:
+    """Raise ValueError for what is too large once everything is written out where it is named.
+
+    `parts` returns the parts of a part, or the characters of a text.
+    """
+    waiting, room = [whole], LARGEST_STUDY
+    while waiting and room > 0:
+        inner = parts(waiting.pop())
+        room -= 1 + len(inner)
+        waiting += [] if isinstance(inner, str | bytes) else inner
+    if waiting:
+        many = f"more than {LARGEST_STUDY:,} characters and values"
+        raise ValueError(f"with all aliases and defaults written out it has {many}")
+
+
+def parts_of_value(value: Any) -> Collection:
+    """Return the parts of a value that was read from YAML."""
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, str | bytes | list | tuple | set) else ()
+
+
+def parts_of_node(node: yaml.Node) -> Collection:
+    """Return the parts of a node of YAML, whose aliases are the same node again."""
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value
+
+
+class UniqueKeys(yaml.SafeLoader):
+    """YAML's safe loader, but a key that stands twice is an error, and so is a bomb of aliases."""
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        require_modest(node, parts_of_node)
+        return super().construct_document(node)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        seen = set()
+        for key in (self.construct_object(key, deep=True) for key in own):
+            if isinstance(key, Hashable) and key in seen:
+                raise ValueError(f"{key!r} stands twice (line {node.start_mark.line + 1} on)")
+            seen |= {key} if isinstance(key, Hashable) else set()
+        return super().construct_mapping(node, deep)

@@ -2,16 +2,17 @@
 
 Studies are YAML files, in this folder or anywhere else; they are read with safe_load and checked
 strictly. Where `networks` is the name of another study, its networks are taken, with its defaults
-and fine tuning beneath this study's own. A network's settings, with those of its ancestors, make
-its key: results that carry the same key were made by the same settings.
+and fine tuning beneath this study's own; of its families, those first drawn where `drawn_families`
+says how many. A network's settings, with those of its ancestors, make its key: results that carry
+the same key were made by the same settings.
 """
 
 import json
-from collections.abc import Callable, Collection, Hashable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+import numpy as np
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
@@ -19,10 +20,8 @@ from paradoxlib import keep, paths
 from paradoxlib.images import distortions
 from paradoxlib.studies import settings
 
-# Limits on a study's file, which keep a few lines from filling the memory.
-LARGEST_FILE = 200_000  # characters
-LARGEST_STUDY = 5_000_000  # characters and values, with aliases and defaults written out
 MOST_ANCESTORS = 100
+DRAW = 1  # the seed of the order in which families are drawn
 NetworkName = Annotated[str, Field(pattern=r"^[A-Za-z][\w \[\]&-]*$")]
 
 
@@ -40,6 +39,7 @@ class Study(settings.Strict):
     evaluation: settings.Evaluation = settings.Evaluation()
     transplant_images: settings.Count | None = None
     exchange_images: settings.Count | None = None
+    drawn_families: settings.Count | None = None
     networks: dict[NetworkName, settings.Network] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -88,6 +88,24 @@ class Study(settings.Strict):
         for name, founder in self.family_of.items():
             families[founder].append(name)
         return families
+
+    @property
+    def draw(self) -> list[str]:
+        """The founders in an order drawn once: the first so many are a sample of the families."""
+        order = np.random.default_rng(DRAW).permutation(len(self.families))
+        return [list(self.families)[place] for place in order]
+
+    def sampled(self) -> Self:
+        """Return the study of its drawn families alone, in the file's order."""
+        if self.drawn_families is None:
+            return self
+        if self.drawn_families > len(self.families):
+            many = f"{self.drawn_families} of {len(self.families)} families cannot be drawn"
+            raise ValueError(f"drawn_families: {many}")
+        drawn = self.draw[: self.drawn_families]
+        own = {k: v for k, v in self.networks.items() if self.family_of[k] in drawn}
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_construct(**fields | {"networks": own})
 
     @property
     def conditions(self) -> list[distortions.Condition]:
@@ -159,13 +177,13 @@ def load(name_or_path: str | Path) -> Study:
     if not path.is_file():
         raise FileNotFoundError(f"there is no study file {path}")
     try:
-        content = complete(read_yaml(path))
-        require_modest(content, parts_of_value)
+        content = complete(settings.read_yaml(path))
+        settings.require_modest(content, settings.parts_of_value)
         study = Study.model_validate_json(json.dumps(content, default=str))
         if study.name in names() and path.resolve() != paths.STUDIES / f"{study.name}.yaml":
             taken = "is a study of the package, whose results this one would overwrite"
             raise ValueError(f"name: {study.name} {taken}")
-        return study
+        return study.sampled()
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
@@ -179,66 +197,12 @@ def load(name_or_path: str | Path) -> Study:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the content of a study's file, its parts of the right types."""
-    if (size := path.stat().st_size) > LARGEST_FILE:
-        raise ValueError(f"it has {size:,} bytes: a study has at most {LARGEST_FILE:,}")
-    content = yaml.load(path.read_text(), UniqueKeys)
-    if not isinstance(content, dict):
-        raise ValueError("a study is a mapping of settings")
-    for part, kind in (("defaults", dict), ("fine_tuning", dict), ("networks", dict | str)):
-        content[part] = content.get(part) or {}
-        if not isinstance(content[part], kind):
-            raise ValueError(f"{part}: a mapping of settings is needed")
-    for part in ("defaults", "fine_tuning"):
-        check_names(part, content[part])
-    return content
-
-
-def check_names(where: str, given: dict) -> None:
-    """Raise ValueError for a setting that no network has."""
-    known = settings.Network.model_fields
-    if unknown := [name for name in given if name not in known]:
-        problem = "there is no such setting of networks"
-        raise ValueError(f"{where}.{unknown[0]}: {problem}: choose of {', '.join(known)}")
-
-
-def require_modest(whole: Any, parts: Callable[[Any], Collection]) -> None:
-    """Raise ValueError for what is too large once everything is written out where it is named.
-
-    `parts` returns the parts of a part, or the characters of a text.
-    """
-    waiting, room = [whole], LARGEST_STUDY
-    while waiting and room > 0:
-        inner = parts(waiting.pop())
-        room -= 1 + len(inner)
-        waiting += [] if isinstance(inner, str | bytes) else inner
-    if waiting:
-        many = f"more than {LARGEST_STUDY:,} characters and values"
-        raise ValueError(f"with all aliases and defaults written out it has {many}")
-
-
-def parts_of_value(value: Any) -> Collection:
-    """Return the parts of a value that was read from YAML."""
-    if isinstance(value, dict):
-        return [*value, *value.values()]
-    return value if isinstance(value, str | bytes | list | tuple | set) else ()
-
-
-def parts_of_node(node: yaml.Node) -> Collection:
-    """Return the parts of a node of YAML, whose aliases are the same node again."""
-    if isinstance(node, yaml.MappingNode):
-        return [part for pair in node.value for part in pair]
-    return node.value
-
-
 def complete(content: dict[str, Any]) -> dict[str, Any]:
     """Return a study's content with every setting of every network written out."""
-    source = content["networks"]
-    if isinstance(source, str):
+    while isinstance(source := content["networks"], str):
         if source not in names():
             raise ValueError(f"networks: there is no study {source!r} to take them from")
-        theirs = read_yaml(paths.STUDIES / f"{source}.yaml")
+        theirs = settings.read_yaml(paths.STUDIES / f"{source}.yaml")
         content["networks"] = theirs["networks"]
         for part in ("defaults", "fine_tuning"):
             content[part] = theirs[part] | content[part]
@@ -259,7 +223,7 @@ def merge(networks: dict, defaults: dict, fine_tuning: dict) -> dict[str, dict]:
             return
         if not isinstance(own, dict):
             raise ValueError(f"networks.{name}: a network is a mapping of settings")
-        check_names(f"networks.{name}", own)
+        settings.check_names(f"networks.{name}", own)
         parent, start = own.get("parent"), defaults
         if not isinstance(parent, str | None):
             raise ValueError(f"networks.{name}.parent: the name of a network is needed")
@@ -275,20 +239,3 @@ def merge(networks: dict, defaults: dict, fine_tuning: dict) -> dict[str, dict]:
     for name in networks:
         settle(name)
     return {name: merged[name] for name in networks}
-
-
-class UniqueKeys(yaml.SafeLoader):
-    """YAML's safe loader, but a key that stands twice is an error, and so is a bomb of aliases."""
-
-    def construct_document(self, node: yaml.Node) -> Any:
-        require_modest(node, parts_of_node)
-        return super().construct_document(node)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        seen = set()
-        for key in (self.construct_object(key, deep=True) for key in own):
-            if isinstance(key, Hashable) and key in seen:
-                raise ValueError(f"{key!r} stands twice (line {node.start_mark.line + 1} on)")
-            seen |= {key} if isinstance(key, Hashable) else set()
-        return super().construct_mapping(node, deep)

@@ -164,6 +164,13 @@ def test_networks_that_match_on_clean_images_and_are_better_under_every_distorti
     ]
 
 
+def test_two_networks_are_compared_under_the_distortion_where_they_are_farthest_apart():
+    rows = [("a", "blur", 0.5), ("b", "blur", 0.6), ("a", "gamma", 0.7), ("b", "gamma", 0.4)]
+    table = pd.DataFrame(rows, columns=["network", "distortion", "accuracy"])
+    found = facts.farthest_fact(table.assign(level=1.0, n=100), "a", "b")
+    assert found == pytest.approx(facts.bounded(0.3, [0.7, 0.4], 100))
+
+
 def test_one_layer_for_all_children():
     names, layers = list("abc"), ["conv1", "res2a", "res2b"]
     rows = [(name, layer, 0.9 if layer == "res2a" else 0.95) for name in names for layer in layers]

@@ -202,3 +202,26 @@ def test_torchvision_s_networks_have_the_same_kernels_under_other_names(name):
         assert torch.allclose(ours.eval()(images), theirs(images), rtol=1e-3, atol=1e-4)
     with pytest.raises(ValueError, match="not the state of one of torchvision's"):
         weights.from_torchvision(torchvision.models.resnet18().state_dict())
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"])
+def test_torchvision_s_networks_are_told_by_their_states(name):
+    with torch.device("meta"):
+        state = torchvision.models.get_model(name).state_dict()
+    assert weights.torchvision_architecture(state) == name
+    assert weights.torchvision_architecture({"fc.bias": state["fc.bias"]}) is None
+
+
+def test_torchvision_s_network_is_built_from_its_weights_alone():
+    with torch.random.fork_rng():
+        theirs = torchvision.models.resnet18(num_classes=3).eval()
+    state, images = theirs.state_dict(), torch.rand(2, 3, 40, 40)
+    old = {entry: value for entry, value in state.items() if value.dim()}  # without its counters
+    for given in (state, old):
+        assert torch.equal(weights.torchvision_network(given)(images), theirs(images))
+    with torch.device("meta"):
+        wide = torchvision.models.wide_resnet50_2().state_dict()
+    with pytest.raises(ValueError, match="the weights do not fit this architecture: 'layer1.0"):
+        weights.torchvision_network(wide)
+    with pytest.raises(ValueError, match="of 18 to 152 layers"):
+        weights.torchvision_network({"fc.bias": torch.zeros(3)})

@@ -29,7 +29,7 @@ def test_text_around_the_tables_stays():
     filled = pages.fill_page(page, lambda name: verdicts.tabulate([claim]))
     assert filled.startswith("before\n<!-- claims: x/claims -->\n")
     assert filled.endswith("<!-- end of claims -->\nafter\n") and "old" not in filled
-    assert "1 statements: 1 *same direction, other size*." in filled
+    assert "1 statement: 1 *same direction, other size*." in filled
     assert "| 0.02 | 0.01 to 0.03; text | 0.0014 | 0.0002 to 0.0027; test images" in filled
     assert pages.fill_page(filled, lambda name: verdicts.tabulate([claim])) == filled
 

@@ -79,3 +79,13 @@ def test_counts_are_run_or_not_run():
     assert decided(12, False, "resnet50") == ["not run"] * 3
     pairs = statements.count_claims(329, True, "resnet20")[1]
     assert pairs.reproduced == pairs.published == 53_956
+
+
+def test_the_original_network_scores_like_n1_or_not_or_nobody_knows():
+    def decided(*found):
+        claim = named.original_claim("resnet50", "N1", found)
+        return verdicts.tabulate([claim])["verdict"].item()
+
+    assert decided(0.01, -0.01, 0.03) == "same" and decided(0.2, 0.1, 0.3) == "opposite"
+    assert decided(0.04, 0.0, 0.08) == "open"
+    assert decided(math.nan, math.nan, math.nan) == "not testable here"

@@ -3,51 +3,43 @@
 import os
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
 
 from paradoxlib import keep, paths
 from paradoxlib.reproduce import ending
-from paradoxlib.studies import sessions
 
 SLEEPER = "import time; time.sleep(60)"
-PARENT = f"""
-import subprocess, sys
-print(subprocess.Popen([sys.executable, "-c", {SLEEPER!r}]).pid, flush=True)
-{SLEEPER}
+RUNNER = """
+import nbformat, sys
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+from paradoxlib.reproduce.executing import KERNEL
+NotebookClient(new_notebook(cells=[new_code_cell(sys.argv[1])]), **KERNEL).execute()
 """
-
-
-def test_children_and_their_children_are_ended(monkeypatch):
-    bystanders = psutil.Process().children(recursive=True)
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
-    child = psutil.Process(int(parent.stdout.readline()))
-    family = [psutil.Process(parent.pid), child]
-    assert set(family) <= set(psutil.Process().children(recursive=True)) - set(bystanders)
-    monkeypatch.setattr(psutil.Process, "children", lambda self, recursive: family)
-    ending.end_descendants()
-    _, alive = psutil.wait_procs(family, 5)
-    parent.wait()
-    parent.stdout.close()
-    assert not alive
-
-
-def test_a_worker_ends_with_its_parent():
-    code = f"""
+CELL = f"""
 import os, subprocess, sys
-worker = "import os, time; from paradoxlib.studies import sessions; sessions.watch_parent(%d); "
-worker += "print(os.getpid(), flush=True); time.sleep(60)"
-subprocess.Popen([sys.executable, "-c", worker % os.getpid()])
+from pathlib import Path
+started = subprocess.Popen([sys.executable, "-c", {SLEEPER!r}])
+orphan = subprocess.check_output(["sh", "-c", "sleep 60 >&2 & echo $!"], text=True)
+Path("PIDS.part").write_text(f"{{os.getpid()}} {{started.pid}} {{orphan}}")
+Path("PIDS.part").rename("PIDS")
 {SLEEPER}
 """
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    worker = psutil.Process(int(parent.stdout.readline()))
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    _, alive = psutil.wait_procs([worker], 5 + sessions.WATCH_SECONDS)
-    assert not alive
+
+
+def test_a_kernel_and_what_its_notebook_started_end_with_the_command(tmp_path):
+    command = subprocess.Popen([sys.executable, "-c", RUNNER, CELL], cwd=tmp_path)
+    while not (tmp_path / "PIDS").is_file():
+        assert command.poll() is None
+        time.sleep(0.1)
+    family = [psutil.Process(int(pid)) for pid in (tmp_path / "PIDS").read_text().split()]
+    command.kill()
+    command.wait()
+    _, alive = psutil.wait_procs(family, 5)
+    assert len(family) == 3 and not alive
 
 
 def test_a_lock_is_let_go_of(home):

@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 
 from paradoxlib import paths
 from paradoxlib.__main__ import main
+from paradoxlib.networks import models
 from paradoxlib.reproduce import planning
 from paradoxlib.studies import predicting, sessions
 from paradoxlib.studies.study import load, names
@@ -31,6 +32,14 @@ def test_every_study_has_a_plan(name):
     images = study.data.train_images or planning.PUBLISHED[study.data.name].train
     assert plan.trained == images * sum(network.epochs for network in study.networks.values())
     assert plan.longest <= plan.trained and plan.evaluated > 0 and plan.weights > 0
+
+
+def test_a_wider_network_is_measured_and_kept_as_what_it_is():
+    narrow, wide = (load(f"cifar10-width{times}") for times in (1, 4))
+    values = [models.count_values(planning.fresh_network(study)) for study in (narrow, wide)]
+    assert 15 < values[1] / values[0] < 16
+    size = [planning.plan_study(sessions.start(study.name)).weights for study in (narrow, wide)]
+    assert 15 < size[1] / size[0] < 16
 
 
 def test_hours_follow_from_rates_and_the_longest_line():

@@ -1,4 +1,4 @@
-"""The tables of a study's networks: layers of pairs, running statistics, what they see."""
+"""The tables of a study's networks: pairs, running statistics, what they see, their CKA."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from paradoxlib.behaviour import predictions
 from paradoxlib.images import distortions
 from paradoxlib.networks import resnets
 from paradoxlib.similarity import kernels
-from paradoxlib.studies import trained
+from paradoxlib.studies import comparing, trained
 
 
 def test_layers_of_pairs_are_those_of_each_pair_and_make_its_similarity(tiny_trained):
@@ -47,3 +47,26 @@ def test_examples_of_few_images_a_class_are_taken_in_turn(tiny_trained):
     labels = results.shown_examples(tiny_trained).labels
     counts = torch.bincount(labels)
     assert counts.max() - counts[counts > 0].min() <= 1
+
+
+@pytest.fixture
+def compared(tiny_trained, monkeypatch):
+    monkeypatch.setattr(comparing, "IMAGES", 20)
+    return tiny_trained
+
+
+def test_cka_of_a_network_with_itself_and_of_relatives(compared, monkeypatch):
+    layers = results.cka_layers(compared)
+    relations = {relation for relation, _ in layers}
+    assert relations == {"itself", "parent and child", "strangers"} and len(layers) == 6
+    table = layers["itself", "clean"]
+    assert np.allclose(np.diag(table), 1, atol=1e-6) and np.allclose(table, table.T, atol=1e-6)
+    monkeypatch.setattr(comparing, "compared", None)  # not needed again
+    assert all(value.equals(layers[name]) for name, value in results.cka_layers(compared).items())
+
+
+def test_cka_of_the_same_layer_is_near_0_by_chance(compared):
+    clean = results.cka_pairs(compared).query("condition == 'clean'")
+    means = clean.groupby("relation")["cka"].mean()
+    assert means["parent and child"] > 0.9 > means["strangers"] > means["chance"]
+    assert abs(means["chance"]) < means["strangers"] / 2

@@ -35,6 +35,7 @@ def test_all_studies_are_there():
         "cifar10",
         "cifar10-20",
         "cifar10-batch64",
+        "cifar10-convnet",
         "cifar10-rates",
         "cifar10-resnet101",
         "cifar10-resnet152",
@@ -51,6 +52,7 @@ def test_all_studies_are_there():
         "demo",
         "imagenet",
         "population",
+        "population-sample",
     ]
 
 
@@ -107,6 +109,29 @@ def test_the_population_has_the_networks_of_cifar10_and_another_budget():
     for name, network in full.networks.items():
         assert small.networks[name].model_dump(exclude=budget) == network.model_dump(exclude=budget)
         assert small.networks[name].epochs == (6 if network.parent is None else 1)
+
+
+def test_a_sample_has_whole_families_of_the_population_and_grows_by_whole_families(tmp_path):
+    population = load("population")
+    text = "name: part\ntitle: part\ndata: {name: cifar10}\nmodel: {architecture: resnet20}\n"
+    samples = []
+    for count in (3, 4, 104):
+        (tmp_path / "part.yaml").write_text(
+            f"{text}networks: population\ndrawn_families: {count}\n"
+        )
+        samples.append(load(tmp_path / "part.yaml"))
+    three, four, whole = samples
+    assert len(three.families) == 3 and three.networks.items() < four.networks.items()
+    assert whole.networks == population.networks
+    for founder, family in three.families.items():
+        assert family == population.families[founder]
+    assert load("population-sample").networks.items() < population.networks.items()
+
+
+def test_more_families_than_there_are_cannot_be_drawn(tmp_path):
+    path = tiny_file(tmp_path, TINY + "drawn_families: 3\n")
+    with pytest.raises(ValueError, match="drawn_families: 3 of 2 families"):
+        load(path)
 
 
 def test_keys_change_with_what_a_network_depends_on_and_nothing_else(tmp_path):
