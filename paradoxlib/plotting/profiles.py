@@ -230,7 +230,7 @@ def draw_placement(
         ha="right",
         rotation_mode="anchor",
     )
-    left.set(ylabel="accuracy", ylim=(0, min(1.03, 1.1 * left.get_ylim()[1])))
+    left.set(ylabel="accuracy", ylim=(-0.02, min(1.03, 1.1 * left.get_ylim()[1])))
     left.set_title("mean accuracy under each distortion", pad=ABOVE_LEGEND)
     source, names = np.random.default_rng(0), numbers["quantity"].unique()
     for i, quantity in enumerate(names):
