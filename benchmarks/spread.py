@@ -24,7 +24,7 @@ SEED_STEP = 100  # between the seeds of two trainings
 def parse():
     """Return the command's arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=4, help="trainings in each precision")
+    parser.add_argument("--seeds", type=int, default=2, help="trainings in each precision")
     parser.add_argument("--study", default="demo", help="a study of the package")
     parser.add_argument(
         "--short", action="store_true", help="to try it: few images, and write nothing"
