@@ -14,7 +14,7 @@ from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study, load
 
 CLEAN = "distortion == 'contrast' and level == 1"  # of conditions, the images as they are
-SIZES = ("cifar10-width2", "cifar10-resnet32", "cifar10-resnet56")
+SIZES = ("cifar10-width2", "cifar10-resnet56")
 
 
 def size_settings(study: Study) -> list:
