@@ -63,7 +63,7 @@ def caption(session: Session) -> str:
     "networks",
     "network, family, parent, seed, epochs, batch_size, learning_rate, decay, schedule, "
     "milestones, initialiser, weight_decay, distortions, distortions_per_image, "
-    "noise_amount, sha256",
+    "noise_amount, frozen, sha256",
     needs="weights",
     index="network",
 )
