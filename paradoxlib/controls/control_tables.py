@@ -195,7 +195,8 @@ def adapted_pairs(session: Session) -> pd.DataFrame:
     ]
     founders = found["a"].isin(study.families) & found["b"].isin(study.families)
     found.insert(2, "relation", relations)
-    return found[founders | (found["relation"] == "parent and child")]
+    shown = founders | (found["relation"] == "parent and child")
+    return found[shown].reset_index(drop=True)
 
 
 def predict_adapted(session: Session, names: Collection[str]) -> predicting.Predictions:
