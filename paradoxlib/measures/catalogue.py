@@ -4,9 +4,12 @@ Every measure is higher the more alike the networks are, and highest for copies.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+
+import numpy as np
 
 from paradoxlib.measures import chance, of_features, of_networks, of_weights, views
 from paradoxlib.measures.views import View
@@ -254,3 +257,28 @@ def as_markdown() -> str:
         cells = (name, measure.needs, f"{low} to {high}", free, measure.source)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def registered() -> dict[str, Callable[..., float]]:
+    """Return {id: function} of the measures of features, in the form of public registries.
+
+    Ids are ``paradoxlib/cca`` and the like, as those of similarity-repository (Cloos et al. 2024):
+    ``similarity.register(id, function)``. Functions take two layers' features, arrays (image, unit)
+    of the same images, and the word for this shape, ``nd``, as ReSi's do (Klabunde et al. 2025).
+    """
+    return {
+        "paradoxlib/" + re.sub("[^a-z]+", "-", name.lower()).strip("-"): of_arrays(measure.features)
+        for name, measure in MEASURES.items()
+        if measure.features
+    }
+
+
+def of_arrays(features: of_features.Features) -> Callable[..., float]:
+    """Return a function of features as a function of arrays and their shape's name."""
+
+    def measure(x: np.ndarray, y: np.ndarray, shape: str = "nd") -> float:
+        if shape != "nd":
+            raise ValueError(f"shape is {shape!r}: features (image, unit), 'nd', are needed")
+        return features(np.asarray(x), np.asarray(y))
+
+    return measure

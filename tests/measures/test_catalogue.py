@@ -184,3 +184,14 @@ def test_the_jensen_shannon_likeness_by_hand():
     likeness = of_networks.output_likeness(p.double(), q.double())
     assert likeness == pytest.approx(1 - (entropy - 0.5))
     assert of_networks.output_likeness(q, 1 - q) == pytest.approx(0, abs=1e-6)
+
+
+def test_measures_of_features_are_called_as_public_registries_call_theirs():
+    found, draw = catalogue.registered(), np.random.default_rng(1)
+    x, y = draw.standard_normal((30, 5)), draw.standard_normal((30, 7))
+    of_features = {name: m.features for name, m in MEASURES.items() if m.features}
+    assert len(found) == len(of_features) > 10 and "paradoxlib/cca" in found
+    for function, own in zip(found.values(), of_features.values(), strict=True):
+        assert function(x, y) == own(x, y) and function(x, y, "nd") == own(x, y)
+    with pytest.raises(ValueError, match="shape is 'nchw'"):
+        found["paradoxlib/cca"](x, y, shape="nchw")
