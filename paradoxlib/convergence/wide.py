@@ -6,8 +6,9 @@ are the correlations of partners, and the clusters, without the tables of all un
 
 import pandas as pd
 
-from paradoxlib.convergence.removing import single_places
+from paradoxlib.networks import models
 from paradoxlib.results.tables import table
+from paradoxlib.results.unit_tables import strangers_units
 from paradoxlib.similarity import units
 from paradoxlib.studies import comparing
 from paradoxlib.studies.sessions import Session
@@ -18,13 +19,10 @@ ALPHA = 0.025  # a cluster of more than twice this share of a layer's units is s
 
 
 def strangers_layers(session: Session) -> dict[str, units.Layer]:
-    """Return {convolution: the units of the two strangers that are shown} of a study."""
-    a, b = comparing.example_pairs(session.study)["strangers"]
-    everyone, images = comparing.founders(session), comparing.pictures(session)
-    networks = {name: everyone[name] for name in (a, b)}
-    where = single_places(networks[a], images)
-    found = units.correlations(networks, images, list(where.values()), 50)
-    return {place: found[relu].pair(a, b) for place, relu in where.items()}
+    """Return {convolution behind a ReLU: the two strangers' units} of a study."""
+    networks, _, layers = strangers_units(session)
+    convolutions = models.conv_layers(next(iter(networks.values())))
+    return {place: layer for place, layer in layers.items() if place in convolutions}
 
 
 def depends(study: Study) -> tuple:

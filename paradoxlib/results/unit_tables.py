@@ -28,6 +28,14 @@ OfTwo = TypeVar("OfTwo")
 STATISTICS = units.Layer._fields[:-1]  # of a layer, what is an array
 
 
+class Strangers(NamedTuple):
+    """The two strangers of `comparing.example_pairs`, {place: ReLU}, and {place: their units}."""
+
+    networks: dict[str, resnets.ResNet]
+    where: dict[str, str]
+    layers: dict[str, units.Layer]
+
+
 class ExampleUnits(NamedTuple):
     """Units of the two strangers of `comparing.example_pairs`.
 
@@ -94,6 +102,17 @@ def groups_in_memory(pairs: list[OfTwo], networks: int, layers: models.State) ->
     return [pairs] if size < TABLE_BYTES else [[pair] for pair in pairs]
 
 
+def strangers_units(session: Session) -> Strangers:
+    """Return two strangers' units at every ReLU, over the images of `comparing.pictures`."""
+    a, b = comparing.example_pairs(session.study)["strangers"]
+    everyone = comparing.compared(session, session.device)
+    networks, images = {name: everyone[name] for name in (a, b)}, comparing.pictures(session)
+    where = activations.relu_places(networks[a], images)
+    found = units.correlations(networks, images, list(where.values()), 50)
+    layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
+    return Strangers(networks, where, layers)
+
+
 def units_key(study: Study) -> str:
     """Return the key of the units of the strangers that are shown."""
     examples = comparing.example_pairs(study)
@@ -104,13 +123,9 @@ def units_key(study: Study) -> str:
 @tensors("unit_layers", "weights, images", units_key)
 def unit_layers(session: Session) -> Kept:
     """Units of two strangers in every layer; of early ones image patches, information, answers."""
-    a, b = comparing.example_pairs(session.study)["strangers"]
-    everyone = comparing.compared(session, session.device)
-    networks = {name: everyone[name] for name in (a, b)}
+    networks, where, layers = strangers_units(session)
+    a, b = networks
     images = comparing.pictures(session)
-    where = activations.relu_places(networks[a], images)
-    found = units.correlations(networks, images, list(where.values()), 50)
-    layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
     about: dict = {"samples": {place: layer.samples for place, layer in layers.items()}}
     made, fields = {}, {}
     for place, layer in layers.items():
