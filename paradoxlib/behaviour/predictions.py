@@ -11,12 +11,13 @@ from typing import NamedTuple, TypeVar
 import torch
 from tqdm import tqdm
 
-from paradoxlib import devices
+from paradoxlib import devices, keep
 from paradoxlib.images import augmentation, datasets, distortions
-from paradoxlib.networks import models
+from paradoxlib.networks import models, resnets
 
 # On a CPU as many as its caches hold.
 IMAGES_PER_TASK = {"cpu": 50, "cuda": augmentation.BLOCK}
+COPIES_BYTES = 1e9  # of variants of a network that are evaluated together
 Item = TypeVar("Item")
 
 
@@ -28,10 +29,28 @@ class Shown(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What one thread does at a time: a network classifies a part of a block of images."""
+    """What one thread does at a time: a group of networks classifies a part of a block of images.
 
-    network: str
+    A group is one network, or several that differ in the dense layer alone.
+    """
+
+    group: tuple[str, ...]
     shown: Shown
+
+
+class Heads(torch.nn.Module):
+    """Networks that differ in their dense layers at most: what leads to these is computed once."""
+
+    def __init__(self, networks: Sequence[resnets.ResNet]) -> None:
+        super().__init__()
+        self.dense = torch.nn.ModuleList([network.fc for network in networks])
+        self.trunk = networks[0]
+        self.trunk.add_module("fc", torch.nn.Identity())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the logits (network, n, classes) of images."""
+        features = self.trunk(x)
+        return torch.stack([dense(features) for dense in self.dense])
 
 
 @torch.inference_mode()
@@ -60,7 +79,8 @@ def predict_conditions(
     """Return the predicted classes of several networks under every condition.
 
     Each block of distorted images is made once and shown to all networks, whose batch norms are
-    folded into their convolutions. Conditions that leave the images as they are are computed once.
+    folded into their convolutions; those that differ in the dense layer alone share all before it.
+    Conditions that leave the images as they are are computed once.
     On a CPU every core takes its own part of a block. A bar shows the progress in images, their
     rate and the remaining time.
 
@@ -94,8 +114,11 @@ def predict_conditions(
         distortions.check_level(name, level)
     device = torch.device(device)
     shape = len(conditions), len(images)
-    folded = {name: models.folded(model).to(device) for name, model in networks.items()}
-    result = {name: torch.empty(shape, dtype=torch.int16, device=device) for name in networks}
+    folded = {names: model.to(device) for names, model in grouped(networks).items()}
+    result = {
+        names: torch.empty((len(names), *shape), dtype=torch.int16, device=device)
+        for names in folded
+    }
     identity = [
         i for i, (name, level) in enumerate(conditions) if distortions.is_identity(name, level)
     ]
@@ -109,7 +132,7 @@ def predict_conditions(
             yield Shown(work[place] * len(images) + index, pixels)
 
     def run_task(task: Task) -> None:
-        classify_into(result[task.network], folded[task.network], task.shown, half)
+        classify_into(result[task.group], folded[task.group], task.shown, half)
 
     total = len(work) * len(images) * len(networks)
     bar = tqdm(desc=text, total=total, unit="image", unit_scale=True)
@@ -118,13 +141,40 @@ def predict_conditions(
             shown = devices.send(pixels.contiguous(memory_format=torch.channels_last), device)
             where = devices.send(places, device).split(size)
             pieces = list(zip(where, shown.split(size), strict=True))
-            tasks = [Task(name, Shown(*piece)) for name in folded for piece in pieces]
+            tasks = [Task(names, Shown(*piece)) for names in folded for piece in pieces]
             list(pool.map(run_task, tasks))
             bar.update(len(places) * len(networks))
     for i in identity[1:]:
         for predicted in result.values():
-            predicted[i] = predicted[identity[0]]
-    return {name: predicted.cpu() for name, predicted in result.items()}
+            predicted[:, i] = predicted[:, identity[0]]
+    found = {
+        name: predicted
+        for names, group in result.items()
+        for name, predicted in zip(names, group.cpu(), strict=True)
+    }
+    return {name: found[name] for name in networks}
+
+
+def grouped(networks: Mapping[str, torch.nn.Module]) -> dict[tuple[str, ...], torch.nn.Module]:
+    """Return {networks: one module for them}, folded; residual networks may share all but `fc`."""
+    alone: dict[tuple[str, ...], torch.nn.Module] = {}
+    groups: dict[str, dict[str, resnets.ResNet]] = {}
+    for name, model in networks.items():
+        folded = models.folded(model)
+        if isinstance(folded, resnets.ResNet):
+            trunk = {k: v for k, v in folded.state_dict().items() if not k.startswith("fc.")}
+            text = f"{type(folded).__name__} {folded.small_images}"
+            alike = keep.digest(trunk | dict(folded.named_buffers()), text)
+            groups.setdefault(alike, {})[name] = folded
+        else:
+            alone[name,] = folded
+    return alone | {tuple(group): Heads(list(group.values())) for group in groups.values()}
+
+
+def copies_at_once(state: models.State) -> int:
+    """Return how many networks as large as this one fit in `COPIES_BYTES`, at least 1."""
+    size = sum(value.numel() * value.element_size() for value in state.values())
+    return max(1, int(COPIES_BYTES / max(size, 1)))
 
 
 def join_blocks(blocks: Iterator[Shown]) -> Iterator[Shown]:
@@ -150,17 +200,17 @@ def prefetch(items: Iterator[Item], pool: Executor) -> Iterator[Item]:
 def classify_into(
     result: torch.Tensor, model: torch.nn.Module, shown: Shown, half: bool = False
 ) -> None:
-    """Write the predicted classes of some images into a result (condition, image)."""
-    result.view(-1)[shown.places] = classify(model, shown.pixels, half)
+    """Write the predicted classes of some images into a result (network, condition, image)."""
+    result.view(len(result), -1)[:, shown.places] = classify(model, shown.pixels, half)
 
 
 @torch.inference_mode()
 @devices.exact_float32()
 def classify(model: torch.nn.Module, images: torch.Tensor, half: bool = False) -> torch.Tensor:
-    """Return the predicted classes of images, int16, on the device of both.
+    """Return the predicted classes (..., n) of images, int16, on the device of both.
 
     The network computes in bfloat16 where `half`, else in float32 without TF32.
     """
     kind = images.device.type
     with torch.autocast(kind, torch.bfloat16, enabled=half):
-        return model(images).argmax(1).to(torch.int16)
+        return model(images).argmax(-1).to(torch.int16)

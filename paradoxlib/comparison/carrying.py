@@ -14,15 +14,8 @@ from paradoxlib.comparison.given import Given
 from paradoxlib.images import augmentation, datasets, distortions
 from paradoxlib.networks import models, surgery
 
-COPIES_BYTES = 1e9  # of networks that are evaluated together
 LARGEST_NOISE = 0.3  # the largest amount in images that statistics are re-estimated on
 STATISTICS_BATCH = 50  # images that each give a mean and a variance
-
-
-def copies_at_once(state: models.State) -> int:
-    """Return how many networks as large as this one fit in `COPIES_BYTES`, at least 1."""
-    size = sum(value.numel() * value.element_size() for value in state.values())
-    return max(1, int(COPIES_BYTES / max(size, 1)))
 
 
 def predict_with_states(
@@ -37,7 +30,7 @@ def predict_with_states(
 
     As many at once as there is room for.
     """
-    at_once, names = copies_at_once(network.state_dict()), list(states)
+    at_once, names = predictions.copies_at_once(network.state_dict()), list(states)
     found: dict[str, torch.Tensor] = {}
     for start in range(0, len(names), at_once):
         some = {

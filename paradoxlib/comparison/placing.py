@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from paradoxlib.behaviour import predictions
-from paradoxlib.comparison import acting, carrying, comparisons, given
+from paradoxlib.comparison import acting, comparisons, given
 from paradoxlib.images import distortions
 
 
@@ -34,7 +34,8 @@ def place(
 ) -> Placement:
     """Return what a network of anybody's has in common with each of many, such as a study's.
 
-    It sees each image once for all of them, beside as many others as `carrying.COPIES_BYTES` holds.
+    It sees each image once for all of them, beside as many others as fit in
+    `predictions.COPIES_BYTES`.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def place(
         answers = acting.compare_answers(both, seen.labels, conditions, classes[0])
         comparisons.add(pair, answers.numbers)
         profiles |= {each: answers.profiles[f"{each} accuracy"] for each in pair.names}
-    at_once = carrying.copies_at_once(own.state)
+    at_once = predictions.copies_at_once(own.state)
     for start in tqdm(range(0, len(theirs), at_once), desc="layers", unit="group"):
         group = slice(start, start + at_once)
         comparisons.compare_features(pairs[group], own, theirs[group], seen)

@@ -59,7 +59,10 @@ def predict_exchanges(session: Session, recipient: str, donor: str) -> predictin
 
     ends = trained.load_states(session.study, [recipient, donor]).values()
     differing = surgery.differing_parts(*ends)
-    makers = {subset_name(parts): maker(parts) for parts in contributions.ends_first(differing)}
+    dense = surgery.NETWORK_PARTS[-1]
+    # those that differ in the dense layer alone side by side, for these are evaluated together
+    order = sorted(contributions.subsets(differing), key=lambda s: [p for p in s if p != dense])
+    makers = {subset_name(parts): maker(parts) for parts in order}
     made = predict_made_of(session, f"{donor} into {recipient}", recipient, donor, makers)
 
     def of(parts: tuple[str, ...]) -> torch.Tensor:

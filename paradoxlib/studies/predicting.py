@@ -16,7 +16,6 @@ Predictions = dict[str, torch.Tensor]  # {network: int16 (condition, image)}
 Maker = Callable[[models.State, models.State], models.State]  # of recipient and donor, a new state
 # Evaluated side by side: the noise is made once for all of them, and a stop should lose little.
 NETWORKS_AT_ONCE = {"cpu": 5, "cuda": 32}
-STATES_AT_ONCE = 8  # that are in memory while they are evaluated
 
 
 def predict_study(session: Session, names: Iterable[str] | None = None) -> Predictions:
@@ -106,12 +105,13 @@ def predict_made(
 ) -> Predictions:
     """Return the predictions of states that are made when their turn comes, {name: maker}.
 
-    So that `STATES_AT_ONCE` of them are in memory at once.
+    So that no more of them are in memory than there is room for.
     """
     predicted: Predictions = {}
     names = list(makers)
-    for start in range(0, len(names), STATES_AT_ONCE):
-        states = {name: makers[name]() for name in names[start : start + STATES_AT_ONCE]}
+    at_once = predictions.copies_at_once(makers[names[0]]())
+    for start in range(0, len(names), at_once):
+        states = {name: makers[name]() for name in names[start : start + at_once]}
         where = f"{text} {start + 1} to {start + len(states)} of {len(names)}"
         predicted |= predict_states(session, states, images, where)
     return predicted

@@ -55,6 +55,28 @@ def test_a_network_s_predictions_do_not_depend_on_its_company(networks, images):
     assert not torch.equal(together["a"], together["b"])
 
 
+def test_networks_that_differ_in_the_dense_layer_alone_are_evaluated_together(networks, images):
+    own, other = networks["a"].state_dict(), networks["b"].state_dict()
+    mixed = {name: (other if name.startswith("fc.") else own)[name] for name in own}
+    family = networks | {"c": models.with_state(networks["a"], mixed)}
+    assert set(predictions.grouped(family)) == {("a", "c"), ("b",)}
+    together = predictions.predict_conditions(family, images, CONDITIONS[2:4])
+    for name, network in family.items():
+        alone = predictions.predict_conditions({name: network}, images, CONDITIONS[2:4])
+        assert torch.equal(together[name], alone[name])
+    assert list(together) == ["a", "b", "c"] and not torch.equal(together["a"], together["c"])
+
+
+def test_networks_of_other_images_or_strides_are_not_evaluated_together(networks):
+    shifted = models.with_state(networks["a"], networks["a"].state_dict())
+    shifted.standardise([0.1] * 3, [1.0] * 3)
+    large = models.build("resnet50", generator=seeds.generator("large"))
+    small = models.build("resnet50", small_images=True)
+    models.load_state(small, large.state_dict())
+    strangers = {"a": networks["a"], "shifted": shifted, "large": large, "small": small}
+    assert len(predictions.grouped(strangers)) == 4
+
+
 def test_conditions_that_change_nothing_have_the_same_predictions(networks, images):
     predicted = predictions.predict_conditions(networks, images, CONDITIONS)
     for classes in predicted.values():
