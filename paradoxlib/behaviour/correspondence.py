@@ -55,23 +55,26 @@ def correlation_interval(
     compatibility: ArrayLike,
     similarity: ArrayLike,
     chosen: np.ndarray | None = None,
+    units: Sequence[Any] | None = None,
     resamples: int = 2000,
     seed: int = 0,
 ) -> intervals.Estimate:
     """Return Pearson's r of similarity with compatibility over the chosen pairs.
 
-    Pairs share networks, so for its 95 % interval networks are resampled, not pairs. Pairs of a
-    network with itself are left out.
+    Pairs share networks, so for its 95 % interval networks are resampled, not pairs; or `units`, of
+    each network its family. Pairs of a network with itself are left out.
     """
     c, s = np.asarray(compatibility), np.asarray(similarity)
     i, j = np.nonzero(np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1))
     x, y = s[i, j], c[i, j]
     x, y = x - x.mean() if len(x) else x, y - y.mean() if len(y) else y
     source, samples = np.random.default_rng(seed), [np.empty(0)]
+    units = range(len(c)) if units is None else units
+    n = len(set(units))
     for start in range(0, resamples, RELABELLINGS_AT_ONCE):
-        drawn = source.integers(len(c), size=(min(RELABELLINGS_AT_ONCE, resamples - start), len(c)))
-        counts = (drawn[:, :, None] == np.arange(len(c))).sum(1)
-        samples.append(weighted_correlations(x, y, counts[:, i] * counts[:, j]))
+        drawn = source.integers(n, size=(min(RELABELLINGS_AT_ONCE, resamples - start), n))
+        counts = (drawn[:, :, None] == np.arange(n)).sum(1)
+        samples.append(weighted_correlations(x, y, intervals.count_pairs(counts, units, i, j)))
     low, high = intervals.bounds(np.concatenate(samples))
     return intervals.Estimate(correlation(c, s, chosen), float(low), float(high))
 
@@ -159,6 +162,7 @@ def correlate_matrices(
     compatibilities: Mapping[str, pd.DataFrame],
     similarity: pd.DataFrame,
     family_of: Mapping[str, Any],
+    units: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Return how similarity goes with each definition of compatibility, for each of `PAIRS`.
 
@@ -170,6 +174,8 @@ def correlate_matrices(
         (network, network).
     family_of : dict
         {network: family}.
+    units : dict, optional
+        {network: what is resampled}: the networks themselves where it is not given.
 
     Returns
     -------
@@ -180,6 +186,7 @@ def correlate_matrices(
     """
     names, rows = list(similarity.index), []
     families = [family_of[name] for name in names]
+    resampled = None if units is None else [units[name] for name in names]
     for definition, compatibility in compatibilities.items():
         c, s = compatibility.to_numpy(), similarity.to_numpy()
         for which in PAIRS:
@@ -188,7 +195,7 @@ def correlate_matrices(
             n = int(chosen.sum() // 2)
             row: dict[str, Any] = {"definition": definition, "pairs": which, "n": n}
             if n >= 3:
-                r, low, high = correlation_interval(c, s, chosen)
+                r, low, high = correlation_interval(c, s, chosen, resampled)
                 row |= {"r": r, "low": low, "high": high}
                 row["p"] = permutation_test(c, s, chosen, labels)
                 c_ranks, s_ranks = ranks(c, chosen), ranks(s, chosen)
@@ -226,7 +233,10 @@ def halves(family_of: Mapping[str, str], names: Iterable[str]) -> tuple[set[str]
 
 
 def score_measures(
-    family_of: Mapping[str, str], pairs: pd.DataFrame, columns: Iterable[str]
+    family_of: Mapping[str, str],
+    pairs: pd.DataFrame,
+    columns: Iterable[str],
+    units: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Return how the measures in columns of a table of pairs (a, b) go with its compatibility.
 
@@ -234,12 +244,14 @@ def score_measures(
     -------
     pandas.DataFrame
         A row for each measure and kind of pairs (`PAIRS`): n, Spearman's ``rho``
-        with its interval over resampled networks, ``low`` to ``high``, and ``p`` by permutation;
+        with its interval over resampled networks, or `units` ({network: what is resampled}),
+        ``low`` to ``high``, and ``p`` by permutation;
         and ``chosen`` and ``reported``, rho over the families of either half (see `halves`).
     """
     compatibility = matrix_of(pairs, "compatibility")
     names = list(compatibility)
     families = [family_of[name] for name in names]
+    resampled = None if units is None else [units[name] for name in names]
     in_half = [np.array([name in half for name in names]) for half in halves(family_of, names)]
     rows = []
     for column in columns:
@@ -252,7 +264,7 @@ def score_measures(
             row: dict[str, object] = {"measure": column, "pairs": which, "n": n}
             if n >= 3:
                 x, y = (ranks(values, chosen) for values in (behaviour, own))
-                rho, low, high = correlation_interval(x, y, chosen)
+                rho, low, high = correlation_interval(x, y, chosen, resampled)
                 strata = None if which == "all pairs" else families
                 p = permutation_test(x, y, chosen, strata)
                 row |= {"rho": rho, "low": low, "high": high, "p": p}

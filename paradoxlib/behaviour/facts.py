@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -80,29 +80,13 @@ def pair_fact(pairs: pd.DataFrame, a: str, b: str) -> tuple[intervals.Estimate, 
     return intervals.exact(float(row["similarity"])), behave
 
 
-def means_over_resampled_networks(
-    pairs: pd.DataFrame, column: str, chosen: pd.Series, resamples: int = 2000, seed: int = 0
-) -> np.ndarray:
-    """Return the mean of a column over chosen pairs: (1 + resamples,).
-
-    The first mean is the real one; the others are those of resampled networks. `chosen` is a mask
-    of the rows of `pairs`.
-    """
-    names = sorted({*pairs["a"], *pairs["b"]})
-    drawn = intervals.draw_networks(len(names), resamples, seed)
-    counts = np.vstack([np.ones_like(drawn[:1]), drawn])
-    first, second = (counts[:, [names.index(name) for name in pairs[end]]] for end in "ab")
-    weights = first * second * (chosen & pairs[column].notna()).to_numpy()
-    sums = pairs[column].fillna(0).to_numpy() @ weights.T
-    with np.errstate(invalid="ignore"):
-        return sums / weights.sum(1)
-
-
-def pair_facts(pairs: pd.DataFrame) -> dict[str, intervals.Estimate]:
+def pair_facts(
+    pairs: pd.DataFrame, units: Mapping[str, str] | None = None
+) -> dict[str, intervals.Estimate]:
     """Return the facts of a table of pairs.
 
-    The intervals of means are those of resampled networks, those of extremes of test images. The
-    lowest similarity has none.
+    The intervals of means are those of resampled networks (or `units`, {network: its family}),
+    those of extremes of test images. The lowest similarity has none.
 
     Returns
     -------
@@ -114,9 +98,9 @@ def pair_facts(pairs: pd.DataFrame) -> dict[str, intervals.Estimate]:
     """
     apart, near = pairs["relation"] == "strangers", pairs["similarity"] >= statements.ALIKE
     means = {
-        "strangers": means_over_resampled_networks(pairs, "similarity", apart),
-        "near": means_over_resampled_networks(pairs, "compatibility", near),
-        "far": means_over_resampled_networks(pairs, "compatibility", ~near),
+        "strangers": intervals.means_over_resampled_networks(pairs, "similarity", apart, units),
+        "near": intervals.means_over_resampled_networks(pairs, "compatibility", near, units),
+        "far": intervals.means_over_resampled_networks(pairs, "compatibility", ~near, units),
     }
     return {
         "family": intervals.exact(pairs[~apart]["similarity"].min()),

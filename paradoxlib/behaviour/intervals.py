@@ -1,5 +1,6 @@
 """Intervals of resampled values: 95 % of the resamples lie within the bounds."""
 
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +64,56 @@ def draw_networks(count: int, resamples: int, seed: int) -> np.ndarray:
     """
     shares = np.full(count, 1 / count)
     return np.random.default_rng(seed).multinomial(count, shares, resamples)
+
+
+def count_pairs(
+    drawn: np.ndarray, units: Sequence[Hashable], i: np.ndarray, j: np.ndarray
+) -> np.ndarray:
+    """Return how often each pair of networks is among resampled ones.
+
+    Parameters
+    ----------
+    drawn : array
+        How often each unit is drawn (resample, unit), units in the order in which they come.
+    units : sequence
+        Of each network what is drawn: itself, or its family. A pair within a unit is there as often
+        as the unit, a pair of two units as often as both.
+    i, j : array
+        The places of the pairs' networks, i != j.
+
+    Returns
+    -------
+    array
+        Integers (resample, pair).
+    """
+    place, _ = pd.factorize(pd.Series(units))
+    a, b = place[i], place[j]
+    return np.where(a == b, drawn[:, a], drawn[:, a] * drawn[:, b])
+
+
+def means_over_resampled_networks(
+    pairs: pd.DataFrame,
+    column: str,
+    chosen: pd.Series,
+    units: Mapping[str, str] | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> np.ndarray:
+    """Return the mean of a column over chosen pairs: (1 + resamples,).
+
+    The first mean is the real one; the others are those of resampled networks, or of what `units`
+    says, {network: its family}. `chosen` is a mask of the rows of `pairs`.
+    """
+    names = sorted({*pairs["a"], *pairs["b"]})
+    unit_of = [name if units is None else units[name] for name in names]
+    drawn = draw_networks(len(set(unit_of)), resamples, seed)
+    counts = np.vstack([np.ones_like(drawn[:1]), drawn])
+    i, j = (pd.Categorical(pairs[end], names).codes for end in "ab")
+    weights = count_pairs(counts, unit_of, i, j)
+    weights = weights * (chosen & pairs[column].notna()).to_numpy()
+    sums = pairs[column].fillna(0).to_numpy() @ weights.T
+    with np.errstate(invalid="ignore"):
+        return sums / weights.sum(1)
 
 
 def of_means(values: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:

@@ -194,11 +194,16 @@ def pair_table(
     return pd.DataFrame(columns._asdict())
 
 
-def kind_shares(pairs: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+def kind_shares(
+    pairs: pd.DataFrame,
+    units: Mapping[str, str] | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
     """Return the share of each kind among the pairs of each relation.
 
-    Pairs share networks, so for the 95 % interval networks are resampled, not pairs. Pairs of a
-    network with itself are left out.
+    Pairs share networks, so for the 95 % interval networks are resampled, not pairs; or what
+    `units` says, {network: its family}. Pairs of a network with itself are left out.
 
     Returns
     -------
@@ -207,14 +212,14 @@ def kind_shares(pairs: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd
     """
     names = list(dict.fromkeys([*pairs["a"], *pairs["b"]]))
     a, b = (pd.Categorical(pairs[column], names).codes for column in "ab")
-    drawn = intervals.draw_networks(len(names), resamples, seed)
+    unit_of = [name if units is None else units[name] for name in names]
+    drawn = intervals.draw_networks(len(set(unit_of)), resamples, seed)
     rows = []
     for related in pairs["relation"].unique():
         own = np.flatnonzero(pairs["relation"] == related)
         is_kind = np.array([pairs["kind"].iloc[own] == name for name in KINDS], dtype=float)
         samples = []
-        for counts in drawn:
-            weight = counts[a[own]] * counts[b[own]]
+        for weight in intervals.count_pairs(drawn, unit_of, a[own], b[own]):
             if weight.any():
                 samples.append(is_kind @ weight / weight.sum())
         low, high = intervals.bounds(np.array(samples))

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from paradoxlib import keep
-from paradoxlib.behaviour import facts, intervals
+from paradoxlib.behaviour import intervals
 from paradoxlib.heatmaps import structure
 from paradoxlib.networks import activations, resnets
 from paradoxlib.paper import sisters, verdicts
@@ -204,7 +204,7 @@ def mean_fact(rows: pd.DataFrame, column: str) -> intervals.Estimate:
     """Return the mean over founders, or pairs of them, with its interval over networks."""
     if (rows["a"] != rows["b"]).any():
         everyone = pd.Series(True, rows.index)
-        return intervals.estimate(facts.means_over_resampled_networks(rows, column, everyone))
+        return intervals.estimate(intervals.means_over_resampled_networks(rows, column, everyone))
     values = rows[column].to_numpy()
     drawn = intervals.draw_networks(len(values), BATCH_DRAWS, 0)
     return intervals.estimate(np.r_[values.mean(), drawn @ values / len(values)])

@@ -47,6 +47,7 @@ def behaviour_claims(
     chance: float,
     margin: float,
     architecture: str = "resnet20",
+    networks: str = verdicts.OF_NETWORKS,
 ) -> list[Claim]:
     """Return the claims on behaviour and similarity over all pairs (notebooks 03 to 05).
 
@@ -65,6 +66,8 @@ def behaviour_claims(
         The difference of compatibility and similarity at which the paper's green cells end.
     architecture : str
         Of the study's networks; it says which of the paper's experiments is meant.
+    networks : str
+        What the intervals of means resample: networks, or families.
     """
     experiment = published.experiment_of(architecture)
     section, figures = SECTIONS[experiment], published.FIGURES[experiment]
@@ -105,7 +108,7 @@ def behaviour_claims(
 
     ratio = (able[1] - able[0]) / (clean[1] - clean[0])
     over_99 = printed["alike and alike"], *published.OVER_99, verdicts.FROM_TEXT
-    images, networks, ours_alone = verdicts.OF_IMAGES, verdicts.OF_NETWORKS, verdicts.FROM_US
+    images, ours_alone = verdicts.OF_IMAGES, verdicts.FROM_US
     extreme, whole = ("most extreme pair", "correspondence")
     halfway = (1 + chance) / 2
     return [

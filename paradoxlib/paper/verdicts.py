@@ -25,7 +25,7 @@ FROM_US = "our threshold"
 POSITIVE = (1e-9, 1.0)  # the range of a difference that is only said to be there
 # what an interval resamples
 OF_IMAGES = "test images (these networks)"
-OF_NETWORKS = "networks"
+OF_NETWORKS, OF_FAMILIES = "networks", "families"
 OF_NOTHING = "nothing (these networks)"
 
 

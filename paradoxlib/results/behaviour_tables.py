@@ -48,8 +48,8 @@ def compatibilities(session: Session) -> dict[str, pd.DataFrame]:
 )
 def correspondences(session: Session) -> pd.DataFrame:
     """Does similarity go with compatibility? Over all pairs, within families and between them."""
-    both = compatibilities(session), similarities(session)
-    return correspondence.correlate_matrices(*both, session.study.family_of)
+    study, both = session.study, (compatibilities(session), similarities(session))
+    return correspondence.correlate_matrices(*both, study.family_of, study.units)
 
 
 @table(
@@ -232,15 +232,16 @@ def claims(session: Session) -> pd.DataFrame:
     comparable = (study.data.name, architecture) in published.EXPERIMENTS
     known, all_pairs, chance = accuracies(session), pairs(session), chance_levels(session)["paper"]
     imaged = {row.fact: row[2:] for row in image_facts(session).itertuples()}
-    behaviour = paradox.compatibility(known)
+    behaviour, units = paradox.compatibility(known), list(study.units.values())
     found = statements.behaviour_claims(
-        facts.pair_facts(all_pairs) | imaged,
+        facts.pair_facts(all_pairs, study.units) | imaged,
         facts.pair_facts(paradox.published_pairs(architecture)),
-        correspondence.correlation_interval(behaviour, similarities(session)),
+        correspondence.correlation_interval(behaviour, similarities(session), units=units),
         correspondence.published_correlation(architecture),
         chance,
         margin,
         architecture,
+        verdicts.OF_FAMILIES if study.drawn_families else verdicts.OF_NETWORKS,
     )
     found += statements.range_claims(facts.range_facts(known), comparable, architecture)
     named_facts = {
@@ -263,7 +264,6 @@ def claims(session: Session) -> pd.DataFrame:
         unseen = facts.unseen_facts(known, able, plain[0])
         found += statements.unseen_claims(unseen, able, plain[0])
     found += statements.count_claims(len(study.networks), comparable, architecture)
-
     deviating = facts.layer_facts(layers_of_children(session), child)
     layers = {deviating.layer: "The layer that deviates most"}
     if child == published.TRANSPLANT.child:  # the paper's second experiment, or its stand-in

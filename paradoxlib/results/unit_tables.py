@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from paradoxlib import keep
-from paradoxlib.behaviour import facts, intervals
+from paradoxlib.behaviour import intervals
 from paradoxlib.networks import activations, models, resnets
 from paradoxlib.paper import published, sisters, verdicts
 from paradoxlib.results.tables import Kept, table, tensors
@@ -243,7 +243,7 @@ def unit_claims(session: Session) -> pd.DataFrame:
         real = rows[rows["relation"] != "chance"]
         apart = real["relation"] == "strangers"
         for column in theirs:
-            means = facts.means_over_resampled_networks(real, column, apart)
+            means = intervals.means_over_resampled_networks(real, column, apart)
             chance = rows[rows["relation"] == "chance"][column].mean()
             cells[layer, column] = place, intervals.estimate(means), chance
     found = sisters.matching_claims(cells)

@@ -90,6 +90,12 @@ class Study(settings.Strict):
         return families
 
     @property
+    def units(self) -> dict[str, str]:
+        """{network: what intervals resample}: its family where families were drawn, else itself."""
+        drawn = self.drawn_families is not None
+        return {name: self.family_of[name] if drawn else name for name in self.networks}
+
+    @property
     def draw(self) -> list[str]:
         """The founders in an order drawn once: the first so many are a sample of the families."""
         order = np.random.default_rng(DRAW).permutation(len(self.families))

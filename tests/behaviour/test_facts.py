@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paradoxlib.behaviour import facts, paradox
+from paradoxlib.behaviour import facts, intervals, paradox
 from paradoxlib.images import distortions
 from paradoxlib.paper import copies, published, statements, verdicts
 
@@ -34,7 +34,7 @@ def test_published_facts_of_the_second_experiment():
 def test_means_over_resampled_networks_start_with_the_real_one():
     pairs = paradox.published_pairs()
     near = pairs["similarity"] >= statements.ALIKE
-    values = facts.means_over_resampled_networks(pairs, "compatibility", near, resamples=300)
+    values = intervals.means_over_resampled_networks(pairs, "compatibility", near, resamples=300)
     assert len(values) == 301 and values[0] == pytest.approx(pairs[near]["compatibility"].mean())
     value, low, high = facts.pair_facts(pairs)["gap"]
     assert low < value < high

@@ -1,6 +1,7 @@
 """Intervals: percentiles of what is defined, whatever the shape."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from paradoxlib.behaviour import intervals
@@ -45,3 +46,32 @@ def test_networks_are_drawn_with_replacement():
     assert drawn.mean(0) == pytest.approx(np.ones(10), abs=0.15)
     assert (drawn == intervals.draw_networks(10, 500, seed=0)).all()
     assert (drawn != intervals.draw_networks(10, 500, seed=1)).any()
+
+
+def test_pairs_of_resampled_families_are_counted_by_hand():
+    drawn = np.array([[2, 0, 1], [1, 1, 1]])  # families A (two networks), B and C
+    i, j = np.array([0, 0, 0, 2]), np.array([1, 2, 3, 3])  # within A, A and B, A and C, B and C
+    counts = intervals.count_pairs(drawn, ["A", "A", "B", "C"], i, j)
+    assert counts.tolist() == [[2, 0, 2, 0], [1, 1, 1, 1]]
+    alone = intervals.count_pairs(np.array([[2, 3]]), ["a", "b"], np.array([0]), np.array([1]))
+    assert alone.tolist() == [[6]]
+
+
+def test_families_that_agree_within_make_wide_intervals():
+    """Members of a family repeat each other, so twenty networks say no more than five families."""
+    source = np.random.default_rng(0)
+    level = dict(zip("ABCDE", source.normal(size=5), strict=True))
+    names = [f"{family}{i}" for family in level for i in range(4)]
+    rows = [
+        (a, b, level[a[0]] + level[b[0]] + source.normal() / 100)
+        for k, a in enumerate(names)
+        for b in names[:k]
+        if a[0] != b[0]
+    ]
+    pairs = pd.DataFrame(rows, columns=["a", "b", "value"])
+    everyone, widths = pairs["value"].notna(), []
+    for units in (None, {name: name[0] for name in names}):
+        means = intervals.means_over_resampled_networks(pairs, "value", everyone, units, 500)
+        _, low, high = intervals.estimate(means)
+        widths.append(high - low)
+    assert widths[1] > 1.5 * widths[0]

@@ -124,7 +124,7 @@ def test_densities_mark_the_margin(printed_pairs):
 
 def test_shares_of_kinds_stand_by_relation(printed_pairs):
     pairs, _ = printed_pairs
-    shares = paradox.kind_shares(pairs, 50)
+    shares = paradox.kind_shares(pairs, resamples=50)
     ax = plotting.draw_kind_shares(shares)
     assert len(ax.get_xticks()) == pairs["relation"].nunique()
     counts = pairs["relation"].value_counts()

@@ -125,6 +125,9 @@ def test_a_sample_has_whole_families_of_the_population_and_grows_by_whole_famili
     assert whole.networks == population.networks
     for founder, family in three.families.items():
         assert family == population.families[founder]
+        assert {three.units[name] for name in family} == {founder}
+    assert list(three.units) == list(three.networks)
+    assert set(population.units.items()) == {(name, name) for name in population.networks}
     assert load("population-sample").networks.items() < population.networks.items()
 
 
