@@ -45,9 +45,10 @@ def list_tables(
 
     Given names of tables, what their columns mean.
     """
-    from paradoxlib import controls, convergence, heatmaps, results
+    from paradoxlib import controls, convergence, heatmaps, population, results
 
-    known, chosen = controls.TABLES | convergence.TABLES | heatmaps.TABLES, load(study)
+    known = controls.TABLES | convergence.TABLES | heatmaps.TABLES | population.TABLES
+    chosen = load(study)
     for name in names or ():
         if name not in known:
             raise ValueError(f"unknown table {name!r}: choose of {', '.join(known)}")

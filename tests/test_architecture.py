@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "convergence": BASE | PURE | {"behaviour", "similarity", "studies", "results"},
     "heatmaps": BASE | PURE | {"behaviour", "similarity", "studies", "results"},
     "controls": BASE | PURE | {"behaviour", "similarity", "measures", "studies", "results"},
+    "population": BASE | PURE | {"behaviour", "similarity", "measures", "studies", "results"},
     "explorer": BASE | PURE | {"behaviour", "similarity", "studies", "results", "plotting"},
     "verify": BASE | PURE | {"behaviour", "similarity", "studies", "results"},
     "reproduce": BASE | PURE | {"behaviour", "similarity", "studies", "results", "verify"},

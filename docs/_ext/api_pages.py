@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 
 ROOMS = [  # each may build on those before it, plotting on none
     *("paper", "images", "networks", "behaviour", "similarity", "measures", "plotting"),
-    *("comparison", "studies", "results", "convergence", "heatmaps", "controls"),
+    *("comparison", "studies", "results", "convergence", "heatmaps", "controls", "population"),
     *("explorer", "verify", "reproduce"),
 ]
 

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from paradoxlib import controls, convergence, heatmaps, keep, paths, plotting, results
+from paradoxlib import controls, convergence, heatmaps, keep, paths, plotting, population, results
 from paradoxlib.networks import models, surgery
 from paradoxlib.results import behaviour_tables, network_tables, tables
 from paradoxlib.studies import sessions
 from paradoxlib.studies.study import load, names
 
-ALL_TABLES = convergence.TABLES | controls.TABLES
+ALL_TABLES = convergence.TABLES | controls.TABLES | heatmaps.TABLES | population.TABLES
 
 
 @pytest.fixture
@@ -108,8 +108,7 @@ def test_a_table_s_state_tells_where_it_is_and_whose(tiny, content, kept):
 
 
 def test_every_column_has_one_meaning_and_is_used():
-    tables = controls.TABLES | convergence.TABLES | heatmaps.TABLES
-    used = {column for table in tables.values() for column in table.columns}
+    used = {column for table in ALL_TABLES.values() for column in table.columns}
     assert used == set(results.meanings())
     assert all(isinstance(meaning, str) for meaning in results.meanings().values())
 
@@ -121,10 +120,11 @@ def test_committed_tables_have_the_columns_and_the_key_that_they_are_listed_with
         "{distortion}": list(study.evaluation.grid),
         "{layer}": list(models.conv_layers(models.empty(study.model.architecture))),
         "{measure}": list(results.MEASURES),
+        "{measured}": population.MEASURED,
         "{network}": list(study.networks),
         "{part}": list(surgery.NETWORK_PARTS),
     }
-    for table in (controls.TABLES | convergence.TABLES | heatmaps.TABLES).values():
+    for table in ALL_TABLES.values():
         path = paths.PACKAGE.parent / "figures" / name / f"{table.name}.csv"
         if table.suffix == ".csv" and keep.table_file(path).is_file():
             wanted = [c for column in table.columns for c in stand_for.get(column, [column])]

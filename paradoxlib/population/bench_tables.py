@@ -1,0 +1,93 @@
+"""Does any measure see which strangers behave alike? All pairs of a population, split honestly."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from paradoxlib.behaviour import correspondence, paradox
+from paradoxlib.measures import views
+from paradoxlib.measures.catalogue import MEASURES
+from paradoxlib.results.behaviour_tables import compatibilities
+from paradoxlib.results.measure_tables import of_all_pairs
+from paradoxlib.results.tables import table
+from paradoxlib.studies import comparing, predicting, trained
+from paradoxlib.studies.sessions import Session
+
+BY_PREDICTIONS = [name for name in MEASURES if name.startswith(("equal", "error"))]
+# What can be computed of many pairs: of weights alone, of the features of a few images, and, to
+# compare with, of predictions.
+MEASURED = [
+    name
+    for name, one in MEASURES.items()
+    if one.needs == "weights" or one.features or name in BY_PREDICTIONS
+]
+SPLITS = 5
+
+
+@table(
+    "population_measures",
+    "a, b, relation, compatibility, {measured}",
+    needs="weights, images, predictions",
+    depends=lambda study: (MEASURED, views.FEW),
+)
+def population_measures(session: Session) -> pd.DataFrame:
+    """Measures of weights, of features and of predictions for all pairs of networks."""
+    study, labels = session.study, session.images("test").labels
+    images = {"clean": comparing.pictures(session, views.FEW)}
+    shown = views.Stimuli(images, labels, study.model.architecture)
+    known = predicting.predict_study(session)
+
+    def view(name: str) -> views.View:
+        def predict(which: str) -> torch.Tensor:
+            return known[name][views.chosen_conditions(study.conditions, which)]
+
+        return views.View(trained.load_network(study, name), shown, predict)
+
+    seen = {name: view(name) for name in study.networks}
+    matrices = {"compatibility": compatibilities(session)["distortions"]}
+    for name in tqdm(MEASURED, desc=f"measures of {len(seen)} networks", unit="measure"):
+        matrices[name] = of_all_pairs(session, name, seen)
+    rows = []
+    for a, b in combinations(seen, 2):
+        row = {"a": a, "b": b, "relation": paradox.relation(a, b, study.parents)}
+        rows.append(row | {name: matrix.loc[a, b] for name, matrix in matrices.items()})
+    return pd.DataFrame(rows)
+
+
+@table(
+    "population_scores",
+    "measure, pairs, n, rho, low, high, p, chosen, reported",
+    needs="population_measures",
+)
+def population_scores(session: Session) -> pd.DataFrame:
+    """How each measure goes with compatibility; intervals resample what the study's do."""
+    study, values = session.study, population_measures(session)
+    return correspondence.score_measures(study.family_of, values, MEASURED, study.units)
+
+
+@table("population_splits", "split, pairs, measure, chosen, reported", needs="population_measures")
+def population_splits(session: Session) -> pd.DataFrame:
+    """Which measure is best on one half of the families, and what it is worth on the other half.
+
+    Five random halves; measures of predictions, which are behaviour themselves, are left out.
+    """
+    values, family_of = population_measures(session), session.study.family_of
+    founders = list(session.study.families)
+    source, rows = np.random.default_rng(0), []
+    candidates = [name for name in MEASURED if name not in BY_PREDICTIONS]
+    for split in range(1, SPLITS + 1):
+        first = set(source.permutation(founders)[: len(founders) // 2])
+        a, b = (values[end].map(family_of) for end in "ab")
+        halves = [values[(a.isin(first) == one) & (b.isin(first) == one)] for one in (True, False)]
+        for which, relatives in (("within families", True), ("between families", False)):
+            scores = []
+            for half in halves:
+                some = half[(half["relation"] != "strangers") == relatives]
+                own = some[candidates].corrwith(some["compatibility"], method="spearman")
+                scores.append(own)
+            best = scores[0].idxmax()
+            rows.append((split, which, best, scores[0][best], scores[1][best]))
+    return pd.DataFrame(rows, columns=["split", "pairs", "measure", "chosen", "reported"])

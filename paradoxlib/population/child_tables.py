@@ -1,0 +1,157 @@
+"""What sets children of a population apart from their parents: statistics or kernels?
+
+All children: the parent takes nothing from the child but running statistics that are re-estimated
+on the child's kind of images, from several numbers of them.
+"""
+
+from itertools import zip_longest
+from typing import Any
+
+import pandas as pd
+
+from paradoxlib.behaviour import contributions, intervals, paradox
+from paradoxlib.networks import surgery
+from paradoxlib.population.taught_tables import taught
+from paradoxlib.results.network_tables import similarities, training_history
+from paradoxlib.results.part_tables import evaluate_shares, exchange_count
+from paradoxlib.results.tables import table
+from paradoxlib.studies import comparing, predicting
+from paradoxlib.studies.predicting import Maker
+from paradoxlib.studies.sessions import Session
+from paradoxlib.studies.study import Study
+
+REESTIMATED_ON = (100, 1000, comparing.STATISTICS_IMAGES)  # training images that statistics saw
+MOST_CHILDREN = 40  # children at most whose parts are exchanged
+
+
+def all_children(study: Study) -> list[tuple[str, str]]:
+    """Return [(parent, child)] of all children, family by family."""
+    return [
+        (parent, name)
+        for family in study.families.values()
+        for name in family
+        if (parent := study.parents[name])
+    ]
+
+
+def some_children(study: Study, count: int = MOST_CHILDREN) -> list[tuple[str, str]]:
+    """Return [(parent, child)]: each family's first child, then each one's second, so many."""
+    by_family: dict[str, list[tuple[str, str]]] = {}
+    for parent, child in all_children(study):
+        by_family.setdefault(study.family_of[child], []).append((parent, child))
+    rounds = zip_longest(*by_family.values())
+    return [pair for pairs in rounds for pair in pairs if pair][:count]
+
+
+def predict_reestimated(session: Session, parent: str, child: str) -> predicting.Predictions:
+    """Return the predictions of the parent as the child, {number of images: predictions}."""
+    images = session.images("test").first(session.study.transplant_images)
+
+    def maker(count: int) -> Maker:
+        return lambda ours, theirs: comparing.reestimate_as(session, parent, child, count)
+
+    makers = {str(count): maker(count) for count in REESTIMATED_ON}
+    where = f"{parent} as {child}, by number of images"
+    return predicting.predict_kept(session, where, parent, child, makers, images)
+
+
+def predict_family(session: Session, founder: str) -> predicting.Predictions:
+    """Return the predictions of a family on the transplants' images."""
+    known = predicting.predict_study(session, session.study.families[founder])
+    return {name: of[:, : session.study.transplant_images] for name, of in known.items()}
+
+
+@table(
+    "population_children",
+    "parent, child, taught, parent_taught, batch_size, learning_rate, similarity, images, "
+    "trained, trained_low, trained_high, with_parent, with_child, low, high, recovered, "
+    "recovered_low, recovered_high",
+    needs="weights, images, predictions",
+    depends=lambda study: (study.transplant_images, REESTIMATED_ON),
+)
+def population_children(session: Session) -> pd.DataFrame:
+    """How far each parent becomes its child by re-estimated statistics alone, by images seen.
+
+    ``trained`` is the compatibility of parent and child as they were trained, ``with_parent`` and
+    ``with_child`` that of the re-estimated parent; intervals resample test images. The similarity
+    is index to index.
+    """
+    study, alike = session.study, similarities(session, "none")
+    labels = session.images("test").first(study.transplant_images).labels
+    rates = training_history(session).groupby("network")["learning_rate"].last()
+    rows = []
+    for parent, child in all_children(study):
+        known = predict_family(session, study.family_of[child])
+        made = predict_reestimated(session, parent, child)
+        seen = {parent: known[parent], child: known[child], **made}
+        found = paradox.pair_compatibilities(seen, labels, study.conditions)
+        by_pair = found.set_index(["a", "b"])
+        way = contributions.behave(seen, labels, study.conditions).recovered
+        own = study.networks[child]
+        row: dict[str, Any] = {"parent": parent, "child": child, "taught": taught(own)}
+        row["parent_taught"] = taught(study.networks[parent])
+        row |= {"batch_size": own.batch_size, "learning_rate": rates[child]}
+        row["similarity"] = alike.loc[parent, child]
+        trained = by_pair.loc[(parent, child)].tolist()
+        trained_columns = ("trained", "trained_low", "trained_high")
+        for i, count in enumerate(REESTIMATED_ON, 2):
+            one: dict[str, Any] = {"images": count}
+            one |= dict(zip(trained_columns, trained, strict=True))
+            one["with_parent"] = by_pair.loc[(parent, str(count)), "compatibility"]
+            of_child = by_pair.loc[(child, str(count))].tolist()
+            one |= dict(zip(("with_child", "low", "high"), of_child, strict=True))
+            rows.append(row | one | intervals.as_columns("recovered", way[:, i]))
+    return pd.DataFrame(rows)
+
+
+@table(
+    "population_relatives",
+    "a, b, relation, trained, trained_low, trained_high, identical, identical_low, identical_high",
+    needs="weights, images, predictions",
+    depends=lambda study: (study.transplant_images, REESTIMATED_ON),
+)
+def population_relatives(session: Session) -> pd.DataFrame:
+    """The compatibility of all relatives, as trained and with their parent's kernels.
+
+    With identical kernels, each child is its parent with statistics re-estimated on the child's
+    kind of images, the largest number of `REESTIMATED_ON`.
+    """
+    study, parts = session.study, []
+    labels = session.images("test").first(study.transplant_images).labels
+    for founder, family in study.families.items():
+        own = predict_family(session, founder)
+        same = {
+            name: predict_reestimated(session, parent, name)[str(REESTIMATED_ON[-1])]
+            if (parent := study.parents[name])
+            else own[name]
+            for name in family
+        }
+        both = []
+        for what, predicted in (("trained", own), ("identical", same)):
+            found = paradox.pair_compatibilities(predicted, labels, study.conditions)
+            named = {"compatibility": what, "low": f"{what}_low", "high": f"{what}_high"}
+            both.append(found.rename(columns=named))
+        parts.append(both[0].merge(both[1], on=["a", "b"]))
+    table = pd.concat(parts, ignore_index=True)
+    relations = map(paradox.relation, table["a"], table["b"], [study.parents] * len(table))
+    table.insert(2, "relation", list(relations))
+    return table
+
+
+@table(
+    "population_shares",
+    "parent, child, part, recovered, recovered_low, recovered_high, visual_intelligence, "
+    "visual_intelligence_low, visual_intelligence_high",
+    needs="weights, images",
+    depends=lambda study: (exchange_count(study), surgery.NETWORK_PARTS, MOST_CHILDREN),
+)
+def population_shares(session: Session) -> pd.DataFrame:
+    """Which share of what sets some children apart from their parent each part carries (Shapley).
+
+    The children are spread evenly over the families, `MOST_CHILDREN` at most.
+    """
+    parts = [
+        evaluate_shares(session, parent, child).assign(parent=parent, child=child)
+        for parent, child in some_children(session.study)
+    ]
+    return pd.concat(parts, ignore_index=True)

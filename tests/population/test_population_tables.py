@@ -1,0 +1,143 @@
+"""Tables of a population, by formulas written out, on three tiny networks and on made-up values."""
+
+from itertools import combinations
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paradoxlib import population, results
+from paradoxlib.behaviour import correspondence, paradox
+from paradoxlib.population import bench_tables, child_tables, taught_tables
+from paradoxlib.results import part_tables
+from paradoxlib.similarity import kernels
+from paradoxlib.studies import predicting, trained
+from paradoxlib.studies.study import load
+
+
+def test_what_networks_were_taught_in_a_word():
+    study = load("cifar10")
+    words = {taught_tables.taught(network) for network in study.networks.values()}
+    assert {"clean", "blur", "all noises", "all eight", "contrast + gamma"} <= words
+    assert len(words) == len({network.distortions for network in study.networks.values()})
+
+
+def test_variance_between_cells_by_hand():
+    values, cells = np.array([0.0, 2.0, 4.0, 6.0]), np.array([7, 7, 9, 9])
+    weights = np.array([[1.0, 1, 1, 1], [1, 1, 0, 0], [2, 0, 1, 1]])
+    found = taught_tables.variance_between(values, cells, weights)
+    assert found[0] == pytest.approx(4 / 5)  # cells' means 1 and 5, the variance 5
+    assert found[1] == pytest.approx(0)  # one cell: nothing lies between
+    drawn = np.array([0.0, 0.0, 4.0, 6.0])
+    assert found[2] == pytest.approx(1 - (0.5 / drawn.var()))
+
+
+def made_up(monkeypatch, compatibility):
+    """Return ten families of two that were taught x or y, with made-up compatibilities."""
+    names = [f"{family}{i}" for family in "ABCDEFGHIJ" for i in (0, 1)]
+    kinds = {name: "xy"[(ord(name[0]) + int(name[1])) % 2] for name in names}
+    rows = [
+        (a, b, compatibility(kinds[a], kinds[b])) for a, b in combinations(names, 2) if a[0] != b[0]
+    ]
+    pairs = pd.DataFrame(rows, columns=["a", "b", "compatibility"])
+    monkeypatch.setattr(taught_tables, "kinds_taught", lambda session: kinds)
+    monkeypatch.setattr(taught_tables, "strangers", lambda session: pairs)
+    units = {name: name[0] for name in names}
+    return SimpleNamespace(study=SimpleNamespace(networks=kinds, units=units))
+
+
+def test_what_teaching_explains_is_found_where_it_is(monkeypatch):
+    source = np.random.default_rng(0)
+    session = made_up(monkeypatch, lambda a, b: (0.8 if a == b else 0.2) + source.normal() / 50)
+    facts = taught_tables.taught_facts.__wrapped__(session).set_index("fact")
+    assert facts.loc["taught the same", "value"] == pytest.approx(0.6, abs=0.02)
+    assert facts.loc["explained", "value"] > 0.95 > 0.3 > facts.loc["explained", "chance"]
+    assert (facts["p"] < 0.01).all() and (facts["low"] <= facts["value"]).all()
+    cells = taught_tables.taught_pairs.__wrapped__(session)
+    assert cells["n"].sum() == len(taught_tables.strangers(session)) and len(cells) == 3
+
+
+def test_what_teaching_explains_is_not_found_where_it_is_not(monkeypatch):
+    source = np.random.default_rng(1)
+    session = made_up(monkeypatch, lambda a, b: source.normal())
+    facts = taught_tables.taught_facts.__wrapped__(session).set_index("fact")
+    assert (facts["p"] > 0.02).all() and facts.loc["explained", "value"] < 0.1
+    assert facts.loc["taught the same", "low"] < 0 < facts.loc["taught the same", "high"]
+
+
+def test_some_children_are_spread_over_the_families():
+    study = load("population-sample")
+    everyone, some = child_tables.all_children(study), child_tables.some_children(study, 14)
+    assert len(everyone) == len(study.networks) - len(study.families)
+    assert len({study.family_of[child] for _, child in some[:12]}) == 12 and len(some) == 14
+    assert set(some) < set(everyone)
+    assert sorted(child_tables.some_children(study, 1000)) == sorted(everyone)
+
+
+@pytest.fixture
+def tiny_population(tiny_trained, monkeypatch):
+    monkeypatch.setattr(child_tables, "REESTIMATED_ON", (8, 48))
+    return tiny_trained
+
+
+def test_children_of_a_tiny_population(tiny_population):
+    rows = population.population_children(tiny_population)
+    assert rows["images"].tolist() == [8, 48] and rows["child"].unique() == ["B"]
+    study, labels = tiny_population.study, tiny_population.images("test").labels
+    known = predicting.predict_study(tiny_population)
+    own = {name: known[name][:, : study.transplant_images] for name in "AB"}
+    pair = paradox.pair_compatibilities(own, labels[: study.transplant_images], study.conditions)
+    assert np.allclose(rows["trained"], pair["compatibility"][0], equal_nan=True)
+    states = trained.load_states(study, "AB")
+    assert rows["similarity"][0] == pytest.approx(kernels.similarity(*states.values(), "none"))
+    history = results.training_history(tiny_population).query("network == 'B'")
+    assert rows["learning_rate"][0] == history["learning_rate"].iloc[-1]
+    relatives = population.population_relatives(tiny_population)
+    assert relatives[["a", "b", "relation"]].to_numpy().tolist() == [["A", "B", "parent and child"]]
+    again = rows[rows["images"] == 48].iloc[0]
+    assert relatives["trained"][0] == pytest.approx(again["trained"], nan_ok=True)
+    assert relatives["identical"][0] == pytest.approx(again["with_parent"], nan_ok=True)
+
+
+def test_shares_are_those_of_single_children(tiny_trained):
+    shares = population.population_shares(tiny_trained)
+    own = part_tables.evaluate_shares(tiny_trained, "A", "B")
+    assert shares["child"].unique() == ["B"]
+    assert np.allclose(shares["recovered"], own["recovered"], equal_nan=True)
+
+
+def test_measures_of_all_pairs(tiny_trained, monkeypatch):
+    few = ["kernel correlation, index to index", "CKA of unit means", "equal predictions, clean"]
+    monkeypatch.setattr(bench_tables, "MEASURED", few)
+    values = population.population_measures(tiny_trained)
+    states = trained.load_states(tiny_trained.study)
+    for row in values.itertuples():
+        found = kernels.similarity(states[row.a], states[row.b], "none")
+        assert row[5] == pytest.approx(found)
+    scores = population.population_scores(tiny_trained)
+    assert set(scores["measure"]) == set(few)
+
+
+def test_the_best_of_one_half_is_reported_on_the_other(monkeypatch, home):
+    """A measure that is compatibility itself is chosen and holds up; noise is not chosen."""
+    source, founders = np.random.default_rng(0), list("ABCDEFGH")
+    names = [f"{founder}{i}" for founder in founders for i in range(3)]
+    rows = [
+        (a, b, "same family" if a[0] == b[0] else "strangers", source.normal())
+        for k, b in enumerate(names)
+        for a in names[:k]
+    ]
+    values = pd.DataFrame(rows, columns=["a", "b", "relation", "compatibility"])
+    values["good"], values["bad"] = values["compatibility"] ** 3, source.normal(size=len(values))
+    values["oracle"] = values["compatibility"]
+    monkeypatch.setattr(bench_tables, "MEASURED", ["bad", "good", "oracle"])
+    monkeypatch.setattr(bench_tables, "BY_PREDICTIONS", ["oracle"])
+    monkeypatch.setattr(bench_tables, "population_measures", lambda session: values)
+
+    family_of = {name: name[0] for name in names}
+    study = SimpleNamespace(family_of=family_of, families=dict.fromkeys(founders))
+    splits = bench_tables.population_splits.__wrapped__(SimpleNamespace(study=study))
+    assert len(splits) == 2 * bench_tables.SPLITS and set(splits["measure"]) == {"good"}
+    assert np.allclose(splits[["chosen", "reported"]], 1)
+    assert set(splits["pairs"]) < set(correspondence.PAIRS)
