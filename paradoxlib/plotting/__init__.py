@@ -26,6 +26,7 @@ from paradoxlib.plotting.part_plots import (
     draw_exchange_shares,
     draw_grounding,
     draw_identical_pairs,
+    draw_reestimated,
     draw_seeds,
     draw_shares_by_rate,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "draw_pairs",
     "draw_placement",
     "draw_profiles",
+    "draw_reestimated",
     "draw_seeds",
     "draw_shares_by_rate",
     "draw_stacked_bars",

@@ -115,6 +115,46 @@ def draw_shares_by_rate(
     return axes
 
 
+def draw_reestimated(
+    table: pd.DataFrame, title: str = "", axes: np.ndarray | None = None
+) -> np.ndarray:
+    """Draw how alike parents and children behave once statistics are re-estimated, and before.
+
+    Three panels: by what the child was taught, by the rate of its training, and by the number of
+    images that statistics were re-estimated on. The table is that of
+    `child_tables.population_children`.
+    """
+    if axes is None:
+        width = {"width_ratios": [2, 1, 1]}
+        axes = plt.subplots(1, 3, figsize=(15, 5), sharey=True, gridspec_kw=width)[1]
+    last = table[table["images"] == table["images"].max()]
+    kinds = list(dict.fromkeys(last.sort_values("taught")["taught"]))
+    place = last["taught"].map(kinds.index)
+    within = last.groupby("taught").cumcount() - (place.groupby(place).transform("size") - 1) / 2
+    for ax, x in ((axes[0], place + 0.1 * within), (axes[1], last["learning_rate"])):
+        ax.vlines(x, last["trained"], last["with_child"], color="#bbbbbb", linewidth=1)
+        ax.plot(x, last["trained"], "o", mfc="white", color="#777777", label="parent as trained")
+        for size, part in last.groupby("batch_size"):
+            marker = style.RELATIONS["parent and child" if size < 100 else "strangers"]
+            label = f"re-estimated, batches of {size}"
+            ax.plot(
+                x[part.index], part["with_child"], marker.marker, color=marker.colour, label=label
+            )
+    axes[0].set_xticks(range(len(kinds)), map(style.label, kinds), rotation=30, ha="right")
+    axes[1].set(xscale="log", xlabel="learning rate of the child's training")
+    wide = table.pivot(index="images", columns="child", values="with_child")
+    axes[2].plot(wide.index, wide, color="#bbbbbb", linewidth=1)
+    axes[2].plot(wide.index, wide.median(axis=1), "ko-", label="median")
+    axes[2].set(xscale="log", xlabel="images that statistics were re-estimated on")
+    axes[0].set(ylabel="compatibility with the child", xlabel="what the child was taught")
+    for ax in axes:
+        ax.grid(axis="y")
+    axes[0].legend(fontsize=8, loc="lower left")
+    axes[2].legend(fontsize=8, loc="lower right")
+    axes[0].figure.suptitle(title)
+    return axes
+
+
 def draw_seeds(
     table: pd.DataFrame,
     x: str,
