@@ -3,47 +3,81 @@
 import math
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
 from paradoxlib.paper import verdicts
 
-PLACE = re.compile(r"(<!-- claims: (\S+) -->\n).*?(<!-- end of claims -->)", re.DOTALL)
+PLACE = re.compile(
+    r"(<!-- claims: (\S+)(?: beside (\S+))? -->\n).*?(<!-- end of claims -->)", re.DOTALL
+)
 HEAD = ("statement", "notebook", "published", "its range", "ours", "95 % interval", "verdict")
 
 
 def fill_page(page: str, read: Callable[[str], pd.DataFrame]) -> str:
     """Return a page with its tables of claims made anew; the text around them stays.
 
-    A table stands between ``<!-- claims: NAME -->`` and ``<!-- end of claims -->``; `read` returns
-    the claims of a name.
+    A table stands between ``<!-- claims: NAME -->`` and ``<!-- end of claims -->``, or, with the
+    same statements in another study beside it, ``<!-- claims: NAME beside STUDY/claims -->``;
+    `read` returns the claims of a name.
     """
-    return PLACE.sub(lambda found: found[1] + show_claims(read(found[2])) + found[3], page)
+
+    def fill(place: re.Match) -> str:
+        head, name, other, end = place.groups()
+        beside = (other.split("/")[0], read(other)) if other else None
+        return head + show_claims(read(name), beside) + end
+
+    return PLACE.sub(fill, page)
 
 
-def show_claims(claims: pd.DataFrame) -> str:
-    """Return a table of claims as Markdown: how many have each verdict, then group by group."""
-    counts = claims["verdict"].value_counts(sort=False)
-    told = ", ".join(f"{count} *{verdict}*" for verdict, count in counts.items())
-    lines = [f"\n{len(claims)} statement{'s' * (len(claims) > 1)}: {told}.\n"]
+def show_claims(claims: pd.DataFrame, beside: tuple[str, pd.DataFrame] | None = None) -> str:
+    """Return a table of claims as Markdown: how many have each verdict, then group by group.
+
+    `beside` is another study and its claims: where it has the same statement, its value, interval
+    and verdict stand in two columns more.
+    """
+    lines, head, others = [count_verdicts(claims)], list(HEAD), {}
+    if beside:
+        study, table = beside
+        own = table[table["statement"].isin(claims["statement"])]
+        lines.append(f"In `{study}`, {count_verdicts(own)[1:]}")
+        head += [f"`{study}`", "its verdict"]
+        others = {claim.statement: claim for claim in own.itertuples()}
     for group, rows in claims.groupby("group", sort=False):
-        lines += ["", f"**{group[0].upper()}{group[1:]}**", "", row_of(HEAD)]
-        lines.append(row_of(["---"] * len(HEAD)))
+        lines += ["", f"**{group[0].upper()}{group[1:]}**", "", row_of(head)]
+        lines.append(row_of(["---"] * len(head)))
         for claim in rows.itertuples():
-            digits = decimals(claim.low, claim.high)
-            ends = f"{number(claim.low, digits)} to {number(claim.high, digits)}; "
-            resampled = "" if math.isnan(claim.low) else claim.resampled
-            cells = (
+            cells = [
                 f"{claim.statement} ({claim.section})",
                 f"[{claim.notebook[:2]}](../notebooks/{claim.notebook}.ipynb)",
                 number(claim.published),
                 f"{span(claim.range_low, claim.range_high)}; {claim.range_from}",
-                number(claim.reproduced, digits),
-                f"{ends if claim.low < claim.high else ''}{resampled}",
+                *value_of(claim),
                 claim.verdict,
-            )
+            ]
+            if beside:
+                other = others.get(claim.statement)
+                cells += (
+                    [", ".join(filter(None, value_of(other))), other.verdict] if other else ["", ""]
+                )
             lines.append(row_of(cells))
     return "\n".join([*lines, "", ""])
+
+
+def count_verdicts(claims: pd.DataFrame) -> str:
+    """Return how many statements there are and how many have each verdict, in a line."""
+    counts = claims["verdict"].value_counts(sort=False)
+    told = ", ".join(f"{count} *{verdict}*" for verdict, count in counts.items())
+    return f"\n{len(claims)} statement{'s' * (len(claims) > 1)}: {told}.\n"
+
+
+def value_of(claim: Any) -> tuple[str, str]:
+    """Return the value of a claim, and its interval with what this resamples."""
+    digits = decimals(claim.low, claim.high)
+    ends = f"{number(claim.low, digits)} to {number(claim.high, digits)}; "
+    resampled = "" if math.isnan(claim.low) else claim.resampled
+    return number(claim.reproduced, digits), f"{ends if claim.low < claim.high else ''}{resampled}"
 
 
 def row_of(cells: tuple | list) -> str:

@@ -34,6 +34,26 @@ def test_text_around_the_tables_stays():
     assert pages.fill_page(filled, lambda name: verdicts.tabulate([claim])) == filled
 
 
+def test_the_same_statements_in_another_study_stand_beside():
+    def claim(statement, value):
+        about = "gains", statement, "4.2", "06_transplant_weights", 1.0, 0.9, 1.1
+        ends = value, value - 0.05, value + 0.05, verdicts.OF_FAMILIES
+        return verdicts.Claim(*about, verdicts.FROM_TEXT, *ends, 0)
+
+    tables = {
+        "x/claims": verdicts.tabulate([claim("it gains", 1.0), claim("it wins", 1.0)]),
+        "y/claims": verdicts.tabulate([claim("it loses", 0.5), claim("it gains", 0.5)]),
+    }
+    page = "<!-- claims: x/claims beside y/claims -->\n<!-- end of claims -->\n"
+    filled = pages.fill_page(page, tables.__getitem__)
+    assert "\n2 statements: 2 *same*.\n" in filled
+    assert "In `y`, 1 statement: 1 *same direction, other size*.\n" in filled
+    gains, wins = (line for line in filled.splitlines() if line.startswith("| it "))
+    assert gains.endswith("| same | 0.50, 0.45 to 0.55; families | same direction, other size |")
+    assert wins.endswith("| same |  |  |") and "it loses" not in filled
+    assert pages.fill_page(filled, tables.__getitem__) == filled
+
+
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
     [
