@@ -17,8 +17,8 @@ test: export OMP_NUM_THREADS = 1 # two processes at a time: no more threads than
 test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy & $(BIN)/pytest tests/test_signals.py && wait $$! # no other kernels: they may ask for one port
-	$(BIN)/pytest -n 2 --dist loadfile --durations=10 --ignore=tests/test_site.py --ignore=tests/test_signals.py tests
+	$(BIN)/mypy & $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 \
+		--ignore=tests/test_site.py tests/test_signals.py tests && wait $$! # first what waits; it alone starts kernels
 	$(BIN)/pytest -n 2 --dist loadfile --durations=10 --no-loadscope-reorder --nbval --nbval-cell-timeout=600 \
 		-p no:cacheprovider $$(ls -r notebooks/*.ipynb) # the longest are the last: they begin
 

@@ -46,6 +46,20 @@ def end_descendants() -> None:
     psutil.wait_procs(found, PATIENCE)
 
 
+def end_orphans() -> None:
+    """Kill what kernels of this process started that are gone themselves: killed, each alone.
+
+    Who they come from shows in the environment; the kernels that run, and theirs, are left alone.
+    """
+    own, found = str(os.getpid()), []
+    for process in psutil.process_iter():
+        with suppress(OSError, psutil.Error):  # it has ended, or is another user's
+            from_here = process.environ().get("JPY_PARENT_PID") == own
+            if from_here and not psutil.pid_exists(os.getsid(process.pid)):
+                found.append(process)
+    kill([process for process in found if not is_tidying(process)])
+
+
 def kill(found: list[psutil.Process]) -> None:
     """Kill processes; some may have ended."""
     for process in found:

@@ -1,5 +1,6 @@
 """What a process started ends with it; what others started does not."""
 
+import os
 import subprocess
 import sys
 
@@ -63,3 +64,19 @@ def test_a_leader_of_a_session_ends_with_its_parent_and_all_that_it_started_with
         parent.kill()
     _, alive = psutil.wait_procs(family, 5 + processes.WATCH_SECONDS)
     assert len(family) == 4 and not alive
+
+
+def test_what_a_killed_kernel_started_ends_and_what_another_kernel_started_does_not():
+    """A kernel leads a session, and its environment says who started it."""
+    own = {**os.environ, "JPY_PARENT_PID": str(os.getpid())}
+    with (
+        start(PARENT, start_new_session=True, env=own) as killed,
+        start(PARENT, start_new_session=True, env=own) as other,
+    ):
+        lost, kept = (psutil.Process(int(one.stdout.readline())) for one in (killed, other))
+        killed.kill()
+        killed.wait()
+        processes.end_orphans()
+        _, alive = psutil.wait_procs([lost], 5)
+        assert not alive and kept.is_running()
+        processes.kill([kept, psutil.Process(other.pid)])

@@ -50,6 +50,23 @@ subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 Path("READY").touch()
 time.sleep(600)
 """
+SLEEPER = "import time; time.sleep(60)"
+RUNNER = """
+import nbformat, sys
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+from paradoxlib.reproduce.executing import KERNEL
+NotebookClient(new_notebook(cells=[new_code_cell(sys.argv[1])]), **KERNEL).execute()
+"""
+CELL = f"""
+import os, subprocess, sys
+from pathlib import Path
+started = subprocess.Popen([sys.executable, "-c", {SLEEPER!r}])
+orphan = subprocess.check_output(["sh", "-c", "sleep 60 >&2 & echo $!"], text=True)
+Path("PIDS.part").write_text(f"{{os.getpid()}} {{started.pid}} {{orphan}}")
+Path("PIDS.part").rename("PIDS")
+{SLEEPER}
+"""
 
 
 @dataclass
@@ -190,3 +207,15 @@ def test_no_temporary_file_is_left(ends, tmp_path_factory):
             home = next(tmp_path_factory.getbasetemp().glob(f"runs*/{moment}"))
             assert not [path for path in home.rglob(".*") if path.is_file()]
             assert not list(home.rglob("kernel")) and not list(home.rglob("failed*"))
+
+
+def test_a_kernel_and_what_its_notebook_started_end_with_the_command(tmp_path):
+    command = subprocess.Popen([sys.executable, "-c", RUNNER, CELL], cwd=tmp_path)
+    while not (tmp_path / "PIDS").is_file():
+        assert command.poll() is None
+        time.sleep(0.1)
+    family = [psutil.Process(int(pid)) for pid in (tmp_path / "PIDS").read_text().split()]
+    command.kill()
+    command.wait()
+    _, alive = psutil.wait_procs(family, 5)
+    assert len(family) == 3 and not alive

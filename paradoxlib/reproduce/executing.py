@@ -14,7 +14,7 @@ from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 from traitlets.config import Config
 
-from paradoxlib import keep, paths
+from paradoxlib import keep, paths, processes
 from paradoxlib.reproduce.choosing import notebooks
 from paradoxlib.reproduce.ending import OVER, address_file, on_signals
 from paradoxlib.reproduce.progress import Progress
@@ -73,6 +73,7 @@ def execute(
         reason = explain(error.ename, error.evalue)
         raise NotebookFailed(f"{where}: {reason} (see {failed})") from None
     except DeadKernelError:
+        processes.end_orphans()
         reason = "its process was killed, or ran out of memory"
         raise NotebookFailed(f"{notebook.name} failed: {reason}") from None
     except OSError as error:  # of papermill, as it writes the copy

@@ -3,43 +3,13 @@
 import os
 import subprocess
 import sys
-import time
 
-import psutil
 import pytest
 
 from paradoxlib import keep, paths
 from paradoxlib.reproduce import ending
 
 SLEEPER = "import time; time.sleep(60)"
-RUNNER = """
-import nbformat, sys
-from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_notebook
-from paradoxlib.reproduce.executing import KERNEL
-NotebookClient(new_notebook(cells=[new_code_cell(sys.argv[1])]), **KERNEL).execute()
-"""
-CELL = f"""
-import os, subprocess, sys
-from pathlib import Path
-started = subprocess.Popen([sys.executable, "-c", {SLEEPER!r}])
-orphan = subprocess.check_output(["sh", "-c", "sleep 60 >&2 & echo $!"], text=True)
-Path("PIDS.part").write_text(f"{{os.getpid()}} {{started.pid}} {{orphan}}")
-Path("PIDS.part").rename("PIDS")
-{SLEEPER}
-"""
-
-
-def test_a_kernel_and_what_its_notebook_started_end_with_the_command(tmp_path):
-    command = subprocess.Popen([sys.executable, "-c", RUNNER, CELL], cwd=tmp_path)
-    while not (tmp_path / "PIDS").is_file():
-        assert command.poll() is None
-        time.sleep(0.1)
-    family = [psutil.Process(int(pid)) for pid in (tmp_path / "PIDS").read_text().split()]
-    command.kill()
-    command.wait()
-    _, alive = psutil.wait_procs(family, 5)
-    assert len(family) == 3 and not alive
 
 
 def test_a_lock_is_let_go_of(home):
