@@ -4,7 +4,6 @@ All children: the parent takes nothing from the child but running statistics tha
 on the child's kind of images, from several numbers of them.
 """
 
-from itertools import zip_longest
 from typing import Any
 
 import pandas as pd
@@ -21,7 +20,7 @@ from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
 REESTIMATED_ON = (100, 1000, comparing.STATISTICS_IMAGES)  # training images that statistics saw
-MOST_CHILDREN = 40  # children at most whose parts are exchanged
+MOST_CHILDREN = 40  # whose parts are exchanged
 
 
 def all_children(study: Study) -> list[tuple[str, str]]:
@@ -35,12 +34,11 @@ def all_children(study: Study) -> list[tuple[str, str]]:
 
 
 def some_children(study: Study, count: int = MOST_CHILDREN) -> list[tuple[str, str]]:
-    """Return [(parent, child)]: each family's first child, then each one's second, so many."""
-    by_family: dict[str, list[tuple[str, str]]] = {}
-    for parent, child in all_children(study):
-        by_family.setdefault(study.family_of[child], []).append((parent, child))
-    rounds = zip_longest(*by_family.values())
-    return [pair for pairs in rounds for pair in pairs if pair][:count]
+    """Return [(parent, child)]: the first child of each family, so many at most."""
+    firsts = {
+        study.family_of[child]: (parent, child) for parent, child in all_children(study)[::-1]
+    }
+    return [firsts[family] for family in study.families if family in firsts][:count]
 
 
 def predict_reestimated(session: Session, parent: str, child: str) -> predicting.Predictions:
@@ -148,7 +146,7 @@ def population_relatives(session: Session) -> pd.DataFrame:
 def population_shares(session: Session) -> pd.DataFrame:
     """Which share of what sets some children apart from their parent each part carries (Shapley).
 
-    The children are spread evenly over the families, `MOST_CHILDREN` at most.
+    The first child of each family, `MOST_CHILDREN` at most.
     """
     parts = [
         evaluate_shares(session, parent, child).assign(parent=parent, child=child)

@@ -66,13 +66,15 @@ def test_what_teaching_explains_is_not_found_where_it_is_not(monkeypatch):
     assert facts.loc["taught the same", "low"] < 0 < facts.loc["taught the same", "high"]
 
 
-def test_some_children_are_spread_over_the_families():
+def test_one_child_of_each_family():
     study = load("population-sample")
-    everyone, some = child_tables.all_children(study), child_tables.some_children(study, 14)
+    everyone, some = child_tables.all_children(study), child_tables.some_children(study)
     assert len(everyone) == len(study.networks) - len(study.families)
-    assert len({study.family_of[child] for _, child in some[:12]}) == 12 and len(some) == 14
-    assert set(some) < set(everyone)
-    assert sorted(child_tables.some_children(study, 1000)) == sorted(everyone)
+    assert [study.family_of[child] for _, child in some] == list(study.families)
+    for parent, child in some:
+        assert study.parents[child] == parent == study.families[parent][0]
+        assert child == study.families[parent][1]
+    assert child_tables.some_children(study, 3) == some[:3]
 
 
 @pytest.fixture
