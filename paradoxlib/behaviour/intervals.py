@@ -87,7 +87,7 @@ def count_pairs(
         Integers (resample, pair).
     """
     place, _ = pd.factorize(pd.Series(units))
-    a, b = place[i], place[j]
+    a, b, drawn = place[i], place[j], drawn.astype(np.int32)  # of many pairs, half the memory
     return np.where(a == b, drawn[:, a], drawn[:, a] * drawn[:, b])
 
 
