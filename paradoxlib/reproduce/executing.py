@@ -20,12 +20,12 @@ from paradoxlib.reproduce.ending import OVER, address_file, on_signals
 from paradoxlib.reproduce.progress import Progress
 from paradoxlib.studies.study import Study
 
-# errors alone are logged: a kernel warns of messages within the machine that are not encrypted;
+# a kernel logs nothing: it warns of unencrypted messages, and of the interrupt by which it is ended;
 # it ends with this process by our extension, which ends what it started, too, not by its own watch
 KERNEL: dict[str, Any] = {
     "kernel_name": "python3",
     "extra_arguments": [
-        "--IPKernelApp.log_level=40",
+        "--IPKernelApp.log_level=50",
         "--IPKernelApp.parent_handle=1",
         "--ext=paradoxlib.processes",
     ],
