@@ -59,48 +59,44 @@ def taught_pairs(session: Session) -> pd.DataFrame:
 def taught_facts(session: Session) -> pd.DataFrame:
     """Do strangers behave more alike that were taught the same, and how much does it explain?
 
-    ``explained`` is the share of the compatibility's variance that lies between pairs of kinds.
-    Many kinds explain something by chance: the mean over networks that exchange what they were
-    taught, which also gives p, one-sided. Intervals resample what the study's do.
+    ``taught the same`` is the mean compatibility of those that were, less that of the others; its
+    interval resamples what the study's do. ``explained`` is the share of the compatibility's
+    variance that lies between pairs of kinds. It has no interval: copies of a family fill cells, so
+    resampling would raise it. Chance is the mean over networks that exchange what they were taught,
+    and p, one-sided, the share of them that reach the value.
     """
     study, apart = session.study, strangers(session)
-    names, units = list(study.networks), list(study.units.values())
+    names, units, kinds = list(study.networks), study.units, kinds_taught(session)
     i, j = (pd.Categorical(apart[end], names).codes for end in "ab")
-    kinds, _ = pd.factorize(pd.Series(kinds_taught(session)).loc[names])
-    drawn = intervals.draw_networks(len(set(units)), RESAMPLES, 0)
-    weights = np.vstack([np.ones(len(apart)), intervals.count_pairs(drawn, units, i, j)])
+    codes, _ = pd.factorize(pd.Series(kinds).loc[names])
     values = apart["compatibility"].to_numpy()
-    source = np.random.default_rng(0)
+    alike = pd.Series(codes[i] == codes[j], apart.index)
+    mine, others = (
+        intervals.means_over_resampled_networks(apart, "compatibility", some, units, RESAMPLES)
+        for some in (alike, ~alike)
+    )
 
-    def same(of: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        alike = of[i] == of[j]
-        mine, others = weight * alike, weight * ~alike
-        with np.errstate(invalid="ignore"):
-            return mine @ values / mine.sum(1) - others @ values / others.sum(1)
+    def same(of: np.ndarray) -> float:
+        equal = of[i] == of[j]
+        return values[equal].mean() - values[~equal].mean()
 
-    def explained(of: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def explained(of: np.ndarray) -> float:
         ends = np.sort(np.stack([of[i], of[j]]), axis=0)
-        return variance_between(values, ends[0] * (of.max() + 1) + ends[1], weight)
+        return variance_between(values, ends[0] * (of.max() + 1) + ends[1])
 
-    alike, rows = int((kinds[i] == kinds[j]).sum()), []
-    for fact, function, n in (("taught the same", same, alike), ("explained", explained, len(i))):
-        orders = [source.permutation(kinds) for _ in range(PERMUTATIONS)]
-        by_chance = np.array([function(order, weights[:1])[0] for order in orders])
-        found = intervals.estimate(function(kinds, weights))
-        p = (1 + (by_chance >= found.value).sum()) / (1 + PERMUTATIONS)
-        rows.append((fact, n, *found, by_chance.mean(), p))
+    found = {
+        "taught the same": (same, int(alike.sum()), intervals.estimate(mine - others)),
+        "explained": (explained, len(apart), (explained(codes), np.nan, np.nan)),
+    }
+    source, rows = np.random.default_rng(0), []
+    for fact, (function, n, (value, low, high)) in found.items():
+        chance = np.array([function(source.permutation(codes)) for _ in range(PERMUTATIONS)])
+        p = (1 + (chance >= value).sum()) / (1 + PERMUTATIONS)
+        rows.append((fact, n, value, low, high, chance.mean(), p))
     return pd.DataFrame(rows, columns=["fact", "n", "value", "low", "high", "chance", "p"])
 
 
-def variance_between(values: np.ndarray, cells: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the share of the variance of values (n,) that lies between cells (n,).
-
-    `weights` are (m, n), and so many shares are returned: nan where nothing varies.
-    """
-    member = (cells[:, None] == np.unique(cells)).astype(float)
-    counts, sums = weights @ member, weights @ (member * values[:, None])
-    total = weights.sum(1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = weights @ values / total
-        between = np.nansum(sums**2 / counts, axis=1) / total - mean**2
-        return between / (weights @ values**2 / total - mean**2)
+def variance_between(values: np.ndarray, cells: np.ndarray) -> float:
+    """Return the share of the variance of values (n,) that lies between cells (n,)."""
+    means = pd.Series(values).groupby(cells).transform("mean")
+    return float(means.var(ddof=0) / values.var())

@@ -20,7 +20,7 @@ from paradoxlib.reproduce.ending import OVER, address_file, on_signals
 from paradoxlib.reproduce.progress import Progress
 from paradoxlib.studies.study import Study
 
-# a kernel logs nothing: it warns of unencrypted messages, and of the interrupt by which it is ended;
+# a kernel logs nothing: it would warn of unencrypted messages, and of the interrupt that ends it;
 # it ends with this process by our extension, which ends what it started, too, not by its own watch
 KERNEL: dict[str, Any] = {
     "kernel_name": "python3",

@@ -25,12 +25,8 @@ def test_what_networks_were_taught_in_a_word():
 
 def test_variance_between_cells_by_hand():
     values, cells = np.array([0.0, 2.0, 4.0, 6.0]), np.array([7, 7, 9, 9])
-    weights = np.array([[1.0, 1, 1, 1], [1, 1, 0, 0], [2, 0, 1, 1]])
-    found = taught_tables.variance_between(values, cells, weights)
-    assert found[0] == pytest.approx(4 / 5)  # cells' means 1 and 5, the variance 5
-    assert found[1] == pytest.approx(0)  # one cell: nothing lies between
-    drawn = np.array([0.0, 0.0, 4.0, 6.0])
-    assert found[2] == pytest.approx(1 - (0.5 / drawn.var()))
+    assert taught_tables.variance_between(values, cells) == pytest.approx(4 / 5)
+    assert taught_tables.variance_between(values, np.array([1, 2, 2, 1])) == pytest.approx(0)
 
 
 def made_up(monkeypatch, compatibility):
@@ -53,7 +49,8 @@ def test_what_teaching_explains_is_found_where_it_is(monkeypatch):
     facts = taught_tables.taught_facts.__wrapped__(session).set_index("fact")
     assert facts.loc["taught the same", "value"] == pytest.approx(0.6, abs=0.02)
     assert facts.loc["explained", "value"] > 0.95 > 0.3 > facts.loc["explained", "chance"]
-    assert (facts["p"] < 0.01).all() and (facts["low"] <= facts["value"]).all()
+    assert (facts["p"] < 0.01).all()
+    assert facts.loc["taught the same", "low"] > 0.5
     cells = taught_tables.taught_pairs.__wrapped__(session)
     assert cells["n"].sum() == len(taught_tables.strangers(session)) and len(cells) == 3
 
