@@ -82,11 +82,11 @@ def draw_pairs(
     if axes is None:
         axes = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True)[1]
     left, right = axes
-    many = len(pairs) > MANY
     strangers, related = (pairs[side(pairs) == name] for name in SIDES)
+    many = {left: len(strangers) > MANY, right: len(related) > MANY}
     left.set_title(f"between families: {len(strangers):,} pairs")
     for name, look in style.MARKS.items():
-        add_points(left, strangers[strangers["kind"] == name], "similarity", look, name, many)
+        add_points(left, strangers[strangers["kind"] == name], "similarity", look, name, many[left])
     if chance is not None:
         text = f"chance level ({chance:.3f})"
         left.axvline(chance, color="black", linestyle=":", linewidth=1, label=text)
@@ -98,12 +98,14 @@ def draw_pairs(
     if founders.nunique() <= FAMILIES:
         for i, (name, part) in enumerate(related.groupby(founders, sort=False)):
             look = style.Look(f"C{i % 8}", "so^vDPX*"[i % 8])
-            add_points(right, part, "distance", look, f"family of {name}", many)
+            add_points(right, part, "distance", look, f"family of {name}", many[right])
     else:
         for name, part in related.groupby("relation", sort=False):
-            add_points(right, part, "distance", style.RELATIONS[name], name, many)
+            add_points(right, part, "distance", style.RELATIONS[name], name, many[right])
     right.set(xscale="log", xlabel="1 - similarity (alike to the right)")
-    right.xaxis.set(major_locator=plt.LogLocator(subs=(1, 3)), major_formatter="{x:g}")
+    wide = related["distance"].max() > 1e4 * related["distance"].min()
+    ticks = plt.LogLocator(subs=(1,) if wide else (1, 3))
+    right.xaxis.set(major_locator=ticks, major_formatter="{x:g}")
     right.xaxis.set(minor_formatter=plt.NullFormatter(), inverted=True)
 
     for ax in axes:
@@ -114,7 +116,7 @@ def draw_pairs(
             bbox_to_anchor=(0.5, -0.16),
             ncols=2,
             fontsize=8,
-            markerscale=4 if many else 1,
+            markerscale=4 if many[ax] else 1,
         )
         for handle in legend.legend_handles:
             handle.set_alpha(1)
