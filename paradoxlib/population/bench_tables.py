@@ -7,10 +7,10 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from paradoxlib.behaviour import correspondence, paradox
+from paradoxlib.behaviour import correspondence, paradox, scores
 from paradoxlib.measures import views
 from paradoxlib.measures.catalogue import MEASURES
-from paradoxlib.results.behaviour_tables import compatibilities
+from paradoxlib.results.behaviour_tables import accuracies, compatibilities
 from paradoxlib.results.measure_tables import of_all_pairs
 from paradoxlib.results.tables import table
 from paradoxlib.studies import comparing, predicting, trained
@@ -24,6 +24,7 @@ MEASURED = [
     for name, one in MEASURES.items()
     if one.needs == "weights" or one.features or name in BY_PREDICTIONS
 ]
+BASELINE = "closeness of clean accuracies"  # minus their difference: what no measure is needed for
 SPLITS = 5
 
 
@@ -60,12 +61,19 @@ def population_measures(session: Session) -> pd.DataFrame:
 @table(
     "population_scores",
     "measure, pairs, n, rho, low, high, p, chosen, reported",
-    needs="population_measures",
+    needs="population_measures, accuracy",
+    depends=lambda study: (MEASURED, BASELINE),
 )
 def population_scores(session: Session) -> pd.DataFrame:
-    """How each measure goes with compatibility; intervals resample what the study's do."""
+    """How each measure goes with compatibility; intervals resample what the study's do.
+
+    `BASELINE` stands beside them.
+    """
     study, values = session.study, population_measures(session)
-    return correspondence.score_measures(study.family_of, values, MEASURED, study.units)
+    clean = scores.clean_accuracy(accuracies(session))
+    values[BASELINE] = -(values["a"].map(clean) - values["b"].map(clean)).abs()
+    measures = [*MEASURED, BASELINE]
+    return correspondence.score_measures(study.family_of, values, measures, study.units)
 
 
 @table("population_splits", "split, pairs, measure, chosen, reported", needs="population_measures")
@@ -83,11 +91,10 @@ def population_splits(session: Session) -> pd.DataFrame:
         a, b = (values[end].map(family_of) for end in "ab")
         halves = [values[(a.isin(first) == one) & (b.isin(first) == one)] for one in (True, False)]
         for which, relatives in (("within families", True), ("between families", False)):
-            scores = []
+            rho = []
             for half in halves:
                 some = half[(half["relation"] != "strangers") == relatives]
-                own = some[candidates].corrwith(some["compatibility"], method="spearman")
-                scores.append(own)
-            best = scores[0].idxmax()
-            rows.append((split, which, best, scores[0][best], scores[1][best]))
+                rho.append(some[candidates].corrwith(some["compatibility"], method="spearman"))
+            best = rho[0].idxmax()
+            rows.append((split, which, best, rho[0][best], rho[1][best]))
     return pd.DataFrame(rows, columns=["split", "pairs", "measure", "chosen", "reported"])
