@@ -71,7 +71,9 @@ def table(name):
         kept = load_file(figures / "cifar10-resnet50" / "cka_depths.safetensors")[f"cifar10-{stem}"]
         rows = [(*place, float(kept[place])) for place in np.ndindex(kept.shape)]
         return pd.DataFrame(rows, columns=["layer", "other", "cka"])
-    named = figures / (study if study.startswith(("controls", "population")) else f"cifar10-{study}")
+    named = figures / (
+        study if study.startswith(("controls", "population")) else f"cifar10-{study}"
+    )
     folder = PRINTED_TABLES if study == "printed" else named
     frame = pd.read_csv(folder / f"{stem}.csv", comment="#")
     return frame.rename(columns={"Unnamed: 0": "network"})

@@ -25,15 +25,23 @@ def side(pairs: pd.DataFrame) -> pd.Series:
     return strangers.map({True: "between families", False: "within families"}).rename("pairs")
 
 
-def draw_matrix(frame: pd.DataFrame, scale: str, title: str = "", ax: Axes | None = None) -> Axes:
+def draw_matrix(
+    frame: pd.DataFrame,
+    scale: str,
+    title: str = "",
+    ax: Axes | None = None,
+    diagonal: bool = False,
+) -> Axes:
     """Draw a matrix (network, network) in the colours of its kind; a small one with its values.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Square; its diagonal is left blank, as in the paper.
+        Square.
     scale : str
         ``difference``, ``compatibility``, ``similarity`` or ``agreement``.
+    diagonal : bool
+        Whether the diagonal is drawn; else it is blank, as in the paper.
     """
     n = len(frame)
     inches, named = min(0.42 * n, 12), n <= NAMED
@@ -44,7 +52,7 @@ def draw_matrix(frame: pd.DataFrame, scale: str, title: str = "", ax: Axes | Non
         frame,
         style.SCALES[scale],
         text,
-        mask=np.eye(n, dtype=bool),
+        mask=np.eye(n, dtype=bool) & (not diagonal),
         square=True,
         rasterized=not named,
         xticklabels=named,

@@ -14,6 +14,7 @@ from paradoxlib.studies import settings
 from paradoxlib.studies.sessions import Session
 
 RESAMPLES, PERMUTATIONS = 2000, 999
+WORDS = ("clean", *distortions.DISTORTIONS, "all noises", "all eight")
 
 
 def taught(network: settings.Network) -> str:
@@ -45,7 +46,8 @@ def taught_pairs(session: Session) -> pd.DataFrame:
     kinds, apart = kinds_taught(session), strangers(session)
     ends = [{kinds[a], kinds[b]} for a, b in zip(apart["a"], apart["b"], strict=True)]
     rows = []
-    for cell in combinations_with_replacement(dict.fromkeys(kinds.values()), 2):
+    order = sorted(set(kinds.values()), key=lambda kind: [*map(WORDS.index, kind.split(" + "))])
+    for cell in combinations_with_replacement(order, 2):
         chosen = pd.Series([end == set(cell) for end in ends], apart.index)
         if chosen.any():
             means = intervals.means_over_resampled_networks(

@@ -30,9 +30,9 @@ def test_variance_between_cells_by_hand():
 
 
 def made_up(monkeypatch, compatibility):
-    """Return ten families of two that were taught x or y, with made-up compatibilities."""
+    """Return ten families of two that were taught nothing or blur, with made-up compatibilities."""
     names = [f"{family}{i}" for family in "ABCDEFGHIJ" for i in (0, 1)]
-    kinds = {name: "xy"[(ord(name[0]) + int(name[1])) % 2] for name in names}
+    kinds = {name: ("clean", "blur")[(ord(name[0]) + int(name[1])) % 2] for name in names}
     rows = [
         (a, b, compatibility(kinds[a], kinds[b])) for a, b in combinations(names, 2) if a[0] != b[0]
     ]
