@@ -25,7 +25,7 @@ import notebook_heads  # noqa: E402
 
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
 SOURCES = [source for path in NOTEBOOKS for source in figure_sources.sources(path)]
-FIGURES = sorted((TOP / "figures").glob("c*/*.png"))  # the demo's are not committed
+FIGURES = sorted((TOP / "figures").glob("[!d]*/*.png"))  # the demo's are not committed
 
 
 class Page(HTMLParser):

@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+MOMENTUM = 0.01  # the share of a step's own statistics in what a batch norm gathers
+
 
 class Block(NamedTuple):
     """One residual block: its name, width, stride and whether its shortcut is a projection."""
@@ -84,7 +86,7 @@ class ScaleAndShift(nn.Module):
 
 def batch_norm(channels: int) -> BatchNorm2d:
     """Return a batch norm with Keras' settings: its momentum of .99 is PyTorch's .01."""
-    return BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+    return BatchNorm2d(channels, eps=1e-3, momentum=MOMENTUM)
 
 
 # {what follows a convolution: how it is made for a number of channels}

@@ -4,12 +4,14 @@ All children: the parent takes nothing from the child but running statistics tha
 on the child's kind of images, from several numbers of them.
 """
 
+import math
 from typing import Any
 
 import pandas as pd
+import torch
 
 from paradoxlib.behaviour import contributions, intervals, paradox
-from paradoxlib.networks import surgery
+from paradoxlib.networks import models, resnets, surgery
 from paradoxlib.population.taught_tables import taught
 from paradoxlib.results.network_tables import similarities, training_history
 from paradoxlib.results.part_tables import evaluate_shares, exchange_count
@@ -19,6 +21,7 @@ from paradoxlib.studies.predicting import Maker
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
+WHOLE = 0.99  # share of running statistics that is as good as all
 REESTIMATED_ON = (100, 1000, comparing.STATISTICS_IMAGES)  # training images that statistics saw
 MOST_CHILDREN = 40  # whose parts are exchanged
 
@@ -53,6 +56,35 @@ def predict_reestimated(session: Session, parent: str, child: str) -> predicting
     return predicting.predict_kept(session, where, parent, child, makers, images)
 
 
+def gathered(session: Session, child: str) -> float:
+    """Return the share of a child's running statistics that its own training gathered, 0..1.
+
+    The rest is its parent's, which fades with each step.
+    """
+    own = session.study.networks[child]
+    steps = own.epochs * math.ceil(len(session.images("train")) / own.batch_size)
+    return 1 - (1 - resnets.MOMENTUM) ** steps
+
+
+def predict_gathered(session: Session, parent: str, child: str) -> torch.Tensor:
+    """Return the predictions of the parent whose statistics moved as far as the child's did.
+
+    They move towards those re-estimated on the largest number of images; where that is all of the
+    way (`WHOLE`), these are taken.
+    """
+    share, count = gathered(session, child), REESTIMATED_ON[-1]
+    if share >= WHOLE:
+        return predict_reestimated(session, parent, child)[str(count)]
+
+    def make(ours: models.State, theirs: models.State) -> models.State:
+        again = comparing.reestimate_as(session, parent, child, count)
+        return {name: torch.lerp(ours[name], again[name], share) for name in ours}
+
+    images = session.images("test").first(session.study.transplant_images)
+    where, makers = f"{parent} as {child}, as gathered", {"gathered": make}
+    return predicting.predict_kept(session, where, parent, child, makers, images)["gathered"]
+
+
 def predict_family(session: Session, founder: str) -> predicting.Predictions:
     """Return the predictions of a family on the transplants' images."""
     known = predicting.predict_study(session, session.study.families[founder])
@@ -61,18 +93,19 @@ def predict_family(session: Session, founder: str) -> predicting.Predictions:
 
 @table(
     "population_children",
-    "parent, child, taught, parent_taught, batch_size, learning_rate, similarity, images, "
+    "parent, child, taught, parent_taught, batch_size, learning_rate, similarity, images, moved, "
     "trained, trained_low, trained_high, with_parent, with_child, low, high, recovered, "
     "recovered_low, recovered_high",
     needs="weights, images, predictions",
-    depends=lambda study: (study.transplant_images, REESTIMATED_ON),
+    depends=lambda study: (study.transplant_images, REESTIMATED_ON, WHOLE),
 )
 def population_children(session: Session) -> pd.DataFrame:
     """How far each parent becomes its child by re-estimated statistics alone, by images seen.
 
     ``trained`` is the compatibility of parent and child as they were trained, ``with_parent`` and
     ``with_child`` that of the re-estimated parent; intervals resample test images. The similarity
-    is index to index.
+    is index to index. In each child's last row the parent's statistics are ``moved`` towards the
+    re-estimated ones by the share that the child's training gathered.
     """
     study, alike = session.study, similarities(session, "none")
     labels = session.images("test").first(study.transplant_images).labels
@@ -81,6 +114,7 @@ def population_children(session: Session) -> pd.DataFrame:
     for parent, child in all_children(study):
         known = predict_family(session, study.family_of[child])
         made = predict_reestimated(session, parent, child)
+        made["gathered"] = predict_gathered(session, parent, child)
         seen = {parent: known[parent], child: known[child], **made}
         found = paradox.pair_compatibilities(seen, labels, study.conditions)
         by_pair = found.set_index(["a", "b"])
@@ -92,11 +126,13 @@ def population_children(session: Session) -> pd.DataFrame:
         row["similarity"] = alike.loc[parent, child]
         trained = by_pair.loc[(parent, child)].tolist()
         trained_columns = ("trained", "trained_low", "trained_high")
-        for i, count in enumerate(REESTIMATED_ON, 2):
-            one: dict[str, Any] = {"images": count}
+        ways = [(count, 1.0) for count in REESTIMATED_ON]
+        ways.append((REESTIMATED_ON[-1], gathered(session, child)))
+        for i, (name, (count, moved)) in enumerate(zip(made, ways, strict=True), 2):
+            one: dict[str, Any] = {"images": count, "moved": moved}
             one |= dict(zip(trained_columns, trained, strict=True))
-            one["with_parent"] = by_pair.loc[(parent, str(count)), "compatibility"]
-            of_child = by_pair.loc[(child, str(count))].tolist()
+            one["with_parent"] = by_pair.loc[(parent, name), "compatibility"]
+            of_child = by_pair.loc[(child, name)].tolist()
             one |= dict(zip(("with_child", "low", "high"), of_child, strict=True))
             rows.append(row | one | intervals.as_columns("recovered", way[:, i]))
     return pd.DataFrame(rows)

@@ -82,7 +82,9 @@ def tiny_population(tiny_trained, monkeypatch):
 
 def test_children_of_a_tiny_population(tiny_population):
     rows = population.population_children(tiny_population)
-    assert rows["images"].tolist() == [8, 48] and rows["child"].unique() == ["B"]
+    assert rows["images"].tolist() == [8, 48, 48] and rows["child"].unique() == ["B"]
+    steps = 48 // 16  # of the child's one epoch
+    assert rows["moved"].tolist() == pytest.approx([1, 1, 1 - 0.99**steps])
     study, labels = tiny_population.study, tiny_population.images("test").labels
     known = predicting.predict_study(tiny_population)
     own = {name: known[name][:, : study.transplant_images] for name in "AB"}
@@ -94,7 +96,7 @@ def test_children_of_a_tiny_population(tiny_population):
     assert rows["learning_rate"][0] == history["learning_rate"].iloc[-1]
     relatives = population.population_relatives(tiny_population)
     assert relatives[["a", "b", "relation"]].to_numpy().tolist() == [["A", "B", "parent and child"]]
-    again = rows[rows["images"] == 48].iloc[0]
+    again = rows[(rows["images"] == 48) & (rows["moved"] == 1)].iloc[0]
     assert relatives["trained"][0] == pytest.approx(again["trained"], nan_ok=True)
     assert relatives["identical"][0] == pytest.approx(again["with_parent"], nan_ok=True)
 
