@@ -127,7 +127,9 @@ def draw_reestimated(
     if axes is None:
         width = {"width_ratios": [2, 1, 1]}
         axes = plt.subplots(1, 3, figsize=(15, 5), sharey=True, gridspec_kw=width)[1]
-    last = table[table["images"] == table["images"].max()]
+    whole, partly = table[table["moved"] == 1], table[table["moved"] < 0.99]
+    last = whole[whole["images"] == whole["images"].max()]
+    as_far = last["child"].map(partly.set_index("child")["with_child"])
     kinds = list(dict.fromkeys(last.sort_values("taught")["taught"]))
     place = last["taught"].map(kinds.index)
     within = last.groupby("taught").cumcount() - (place.groupby(place).transform("size") - 1) / 2
@@ -135,14 +137,13 @@ def draw_reestimated(
         ax.vlines(x, last["trained"], last["with_child"], color="#bbbbbb", linewidth=1)
         ax.plot(x, last["trained"], "o", mfc="white", color="#777777", label="parent as trained")
         for size, part in last.groupby("batch_size"):
-            marker = style.RELATIONS["parent and child" if size < 100 else "strangers"]
-            label = f"re-estimated, batches of {size}"
-            ax.plot(
-                x[part.index], part["with_child"], marker.marker, color=marker.colour, label=label
-            )
+            colour, marker = style.RELATIONS["parent and child" if size < 100 else "strangers"]
+            y, label = part["with_child"], f"re-estimated, batches of {size}"
+            ax.plot(x[part.index], y, marker, color=colour, label=label)
+        ax.plot(x, as_far, "kx", label="moved as far as training moves them")
     axes[0].set_xticks(range(len(kinds)), map(style.label, kinds), rotation=30, ha="right")
     axes[1].set(xscale="log", xlabel="learning rate of the child's training")
-    wide = table.pivot(index="images", columns="child", values="with_child")
+    wide = whole.pivot(index="images", columns="child", values="with_child")
     axes[2].plot(wide.index, wide, color="#bbbbbb", linewidth=1)
     axes[2].plot(wide.index, wide.median(axis=1), "ko-", label="median")
     axes[2].set(xscale="log", xlabel="images that statistics were re-estimated on")

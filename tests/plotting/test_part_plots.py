@@ -110,7 +110,7 @@ def test_seeds_are_points_and_their_medians_a_line():
 
 def test_re_estimated_parents_stand_by_what_was_taught_by_rate_and_by_images():
     rows = [
-        (child, taught, size, rate, images, 0.2, value)
+        (child, taught, size, rate, images, 1.0, 0.2, value)
         for child, taught, size, rate, values in (
             ("C1", "blur", 32, 1e-6, (0.5, 0.9)),
             ("C2", "blur", 256, 1e-5, (0.1, 0.3)),
@@ -118,12 +118,16 @@ def test_re_estimated_parents_stand_by_what_was_taught_by_rate_and_by_images():
         )
         for images, value in zip((100, 10_000), values, strict=True)
     ]
-    columns = ["child", "taught", "batch_size", "learning_rate", "images", "trained", "with_child"]
-    axes = plotting.draw_reestimated(pd.DataFrame(rows, columns=columns))
+    rows.append(("C2", "blur", 256, 1e-5, 10_000, 0.6, 0.2, 0.95))
+    settings = ["child", "taught", "batch_size", "learning_rate", "images", "moved"]
+    table = pd.DataFrame(rows, columns=[*settings, "trained", "with_child"])
+    axes = plotting.draw_reestimated(table)
     assert texts(axes[0].get_xticklabels()) == ["blur", "clean"]
     by_size = {line.get_label(): line.get_ydata().tolist() for line in axes[0].lines}
     assert by_size["re-estimated, batches of 32"] == [0.9, 0.8]
     assert by_size["re-estimated, batches of 256"] == [0.3]
     assert by_size["parent as trained"] == [0.2] * 3
+    partly = np.array(by_size["moved as far as training moves them"])
+    assert partly[1] == 0.95 and np.isnan(partly[[0, 2]]).all()
     assert axes[1].lines[0].get_xdata().tolist() == [1e-6, 1e-5, 1e-7]
     assert axes[2].lines[-1].get_ydata().tolist() == [0.5, 0.8]  # medians
