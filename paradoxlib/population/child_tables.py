@@ -140,32 +140,33 @@ def population_children(session: Session) -> pd.DataFrame:
 
 @table(
     "population_relatives",
-    "a, b, relation, trained, trained_low, trained_high, identical, identical_low, identical_high",
+    "a, b, relation, trained, trained_low, trained_high, identical, identical_low, identical_high, "
+    "gathered, gathered_low, gathered_high",
     needs="weights, images, predictions",
-    depends=lambda study: (study.transplant_images, REESTIMATED_ON),
+    depends=lambda study: (study.transplant_images, REESTIMATED_ON, WHOLE),
 )
 def population_relatives(session: Session) -> pd.DataFrame:
     """The compatibility of all relatives, as trained and with their parent's kernels.
 
-    With identical kernels, each child is its parent with statistics re-estimated on the child's
-    kind of images, the largest number of `REESTIMATED_ON`.
+    With ``identical`` kernels, each child is its parent with statistics re-estimated on the child's
+    kind of images, the largest number of `REESTIMATED_ON`; with those ``gathered``, they are moved
+    towards these as far as the child's training moves them.
     """
     study, parts = session.study, []
     labels = session.images("test").first(study.transplant_images).labels
     for founder, family in study.families.items():
         own = predict_family(session, founder)
-        same = {
-            name: predict_reestimated(session, parent, name)[str(REESTIMATED_ON[-1])]
-            if (parent := study.parents[name])
-            else own[name]
-            for name in family
-        }
-        both = []
-        for what, predicted in (("trained", own), ("identical", same)):
+        same, moved = dict(own), dict(own)
+        for name in family:
+            if parent := study.parents[name]:
+                same[name] = predict_reestimated(session, parent, name)[str(REESTIMATED_ON[-1])]
+                moved[name] = predict_gathered(session, parent, name)
+        columns = []
+        for what, predicted in (("trained", own), ("identical", same), ("gathered", moved)):
             found = paradox.pair_compatibilities(predicted, labels, study.conditions)
             named = {"compatibility": what, "low": f"{what}_low", "high": f"{what}_high"}
-            both.append(found.rename(columns=named))
-        parts.append(both[0].merge(both[1], on=["a", "b"]))
+            columns.append(found.rename(columns=named).set_index(["a", "b"]))
+        parts.append(pd.concat(columns, axis=1).reset_index())
     table = pd.concat(parts, ignore_index=True)
     relations = map(paradox.relation, table["a"], table["b"], [study.parents] * len(table))
     table.insert(2, "relation", list(relations))
