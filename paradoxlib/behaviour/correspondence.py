@@ -121,7 +121,8 @@ def permutation_test(
         new = orders[start : start + RELABELLINGS_AT_ONCE]
         moved = c[new[:, i], new[:, j]]
         moved -= moved.mean(1, keepdims=True)
-        r = moved @ fixed / (np.linalg.norm(moved, axis=1) * np.linalg.norm(fixed))
+        with np.errstate(invalid="ignore"):  # where all values are the same, nothing is as strong
+            r = moved @ fixed / (np.linalg.norm(moved, axis=1) * np.linalg.norm(fixed))
         as_strong += int((abs(r) >= real - 1e-12).sum())
     return (as_strong + 1) / (permutations + 1)
 
