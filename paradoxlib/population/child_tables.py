@@ -21,7 +21,7 @@ from paradoxlib.studies.predicting import Maker
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
 
-WHOLE = 0.99  # share of running statistics that is as good as all
+AS_GOOD_AS_ALL = 0.99  # share of running statistics that is as good as all
 REESTIMATED_ON = (100, 1000, comparing.STATISTICS_IMAGES)  # training images that statistics saw
 MOST_CHILDREN = 40  # whose parts are exchanged
 
@@ -70,10 +70,10 @@ def predict_gathered(session: Session, parent: str, child: str) -> torch.Tensor:
     """Return the predictions of the parent whose statistics moved as far as the child's did.
 
     They move towards those re-estimated on the largest number of images; where that is all of the
-    way (`WHOLE`), these are taken.
+    way (`AS_GOOD_AS_ALL`), these are taken.
     """
     share, count = gathered(session, child), REESTIMATED_ON[-1]
-    if share >= WHOLE:
+    if share >= AS_GOOD_AS_ALL:
         return predict_reestimated(session, parent, child)[str(count)]
 
     def make(ours: models.State, theirs: models.State) -> models.State:
@@ -97,7 +97,7 @@ def predict_family(session: Session, founder: str) -> predicting.Predictions:
     "trained, trained_low, trained_high, with_parent, with_child, low, high, recovered, "
     "recovered_low, recovered_high",
     needs="weights, images, predictions",
-    depends=lambda study: (study.transplant_images, REESTIMATED_ON, WHOLE),
+    depends=lambda study: (study.transplant_images, REESTIMATED_ON, AS_GOOD_AS_ALL),
 )
 def population_children(session: Session) -> pd.DataFrame:
     """How far each parent becomes its child by re-estimated statistics alone, by images seen.
@@ -143,7 +143,7 @@ def population_children(session: Session) -> pd.DataFrame:
     "a, b, relation, trained, trained_low, trained_high, identical, identical_low, identical_high, "
     "gathered, gathered_low, gathered_high",
     needs="weights, images, predictions",
-    depends=lambda study: (study.transplant_images, REESTIMATED_ON, WHOLE),
+    depends=lambda study: (study.transplant_images, REESTIMATED_ON, AS_GOOD_AS_ALL),
 )
 def population_relatives(session: Session) -> pd.DataFrame:
     """The compatibility of all relatives, as trained and with their parent's kernels.
