@@ -17,10 +17,9 @@ test: export OMP_NUM_THREADS = 1 # two processes at a time: no more threads than
 test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy & $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 \
-		--ignore=tests/test_site.py tests/test_signals.py tests && wait $$! # first what waits; it alone starts kernels
-	$(BIN)/pytest -n 2 --dist loadfile --durations=10 --no-loadscope-reorder --nbval --nbval-cell-timeout=600 \
-		-p no:cacheprovider $$(ls -r notebooks/*.ipynb) # the longest are the last: they begin
+	$(BIN)/mypy & $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20 -p no:cacheprovider \
+		--nbval --nbval-cell-timeout=600 --ignore=tests/test_site.py \
+		tests/test_signals.py tests $$(ls -r notebooks/*.ipynb) && wait $$! # signals first: kernels that start together may ask for one port
 
 lab: .venv/installed
 	$(BIN)/jupyter lab notebooks
