@@ -6,6 +6,7 @@ From its weights alone, and from its images where they are at hand.
 import hashlib
 import json
 import random
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -50,9 +51,9 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
 
     Files: all, against their hashes. Weights: all networks. Similarity: all pairs. Accuracy: each
     network under one condition, drawn at random. Transplants: those of `TRANSPLANTS`. The last two
-    need the images, which are not downloaded. On the same images an accuracy may differ by the
-    rounding of another machine; on another copy of the data set (CIFAR-10's original archive in
-    place of JPEG files, say) by more.
+    need the images, which are not downloaded; without weights the files alone are checked. On the
+    same images an accuracy may differ by the rounding of another machine; on another copy of the
+    data set (CIFAR-10's original archive in place of JPEG files, say) by more.
 
     Returns
     -------
@@ -64,13 +65,14 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
     ValueError
         Where the repository has no results of these settings.
     """
-    study = session.study
+    study, of_images = session.study, ("accuracy", "transplants")
+    if not has_weights(study):
+        note = f"no weights in weights/{study.name}"
+        rest = unchecked(("weights", "similarity", *of_images), note)
+        return pd.DataFrame([check_files(study), *rest])
     checks = [check_files(study), check_weights(study), check_similarity(study)]
     if data.must_download(study.data.name, session.data_root):
-        note = f"{study.data.name} is not at hand"
-        checks += [
-            Check(result, 0, np.nan, np.nan, None, note) for result in ("accuracy", "transplants")
-        ]
+        checks += unchecked(of_images, f"{study.data.name} is not at hand")
     else:
         images = session.images("test")
         tolerance = tolerate(study, images)
@@ -81,14 +83,24 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(checks)
 
 
+def has_weights(study: Study) -> bool:
+    """Say whether there are weights of a study: a clone has those of some studies alone."""
+    return paths.weights_file(study.name, "").parent.is_dir()
+
+
+def unchecked(results: Iterable[str], note: str) -> list[Check]:
+    """Return checks that could not be made, and why."""
+    return [Check(result, 0, np.nan, np.nan, None, note) for result in results]
+
+
 def check_files(study: Study) -> Check:
     """Compare all files of a study with the hashes that were written when it was published."""
     manifest = paths.manifest_file(study.name)
     if not manifest.is_file():
-        return Check("files", 0, np.nan, np.nan, None, f"{manifest.name} is not there")
+        return unchecked(["files"], f"{manifest.name} is not there")[0]
     lines = (line.split("  ", 1) for line in manifest.read_text().splitlines())
     known = {name: digest for digest, name in lines}
-    if not paths.weights_file(study.name, "").parent.is_dir():  # a clone has those of some studies
+    if not has_weights(study):
         known = {name: digest for name, digest in known.items() if name.startswith("figures/")}
     found = {
         path.relative_to(paths.HOME).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

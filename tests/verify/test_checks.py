@@ -97,6 +97,14 @@ def test_without_data_the_rest_is_checked(published, monkeypatch):
     assert table["agrees"].tolist() == [True, True, True, None, None]
 
 
+def test_without_weights_the_files_are_checked(published, home):
+    shutil.rmtree(home / "weights")
+    table = checks.verify(published).set_index("result")
+    assert list(table.index) == ["files", "weights", "similarity", "accuracy", "transplants"]
+    assert table.loc["files", "agrees"] and table["agrees"].notna().sum() == 1
+    assert (table["note"].iloc[1:] == "no weights in weights/tiny").all()
+
+
 def test_the_command(published, home, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(home / "tiny.yaml")])
