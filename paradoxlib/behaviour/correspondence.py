@@ -187,7 +187,7 @@ def correlate_matrices(
     """
     names, rows = list(similarity.index), []
     families = [family_of[name] for name in names]
-    resampled = None if units is None else [units[name] for name in names]
+    resampled = intervals.resampled_units(names, units)
     for definition, compatibility in compatibilities.items():
         c, s = compatibility.to_numpy(), similarity.to_numpy()
         for which in PAIRS:
@@ -252,7 +252,7 @@ def score_measures(
     compatibility = matrix_of(pairs, "compatibility")
     names = list(compatibility)
     families = [family_of[name] for name in names]
-    resampled = None if units is None else [units[name] for name in names]
+    resampled = intervals.resampled_units(names, units)
     in_half = [np.array([name in half for name in names]) for half in halves(family_of, names)]
     rows = []
     for column in columns:

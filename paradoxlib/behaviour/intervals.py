@@ -66,6 +66,11 @@ def draw_networks(count: int, resamples: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(count, shares, resamples)
 
 
+def resampled_units(names: Sequence[str], units: Mapping[str, str] | None) -> list[str]:
+    """Return of each network what is resampled: itself, or what `units` says, its family."""
+    return [name if units is None else units[name] for name in names]
+
+
 def count_pairs(
     drawn: np.ndarray, units: Sequence[Hashable], i: np.ndarray, j: np.ndarray
 ) -> np.ndarray:
@@ -105,7 +110,7 @@ def means_over_resampled_networks(
     says, {network: its family}. `chosen` is a mask of the rows of `pairs`.
     """
     names = sorted({*pairs["a"], *pairs["b"]})
-    unit_of = [name if units is None else units[name] for name in names]
+    unit_of = resampled_units(names, units)
     drawn = draw_networks(len(set(unit_of)), resamples, seed)
     counts = np.vstack([np.ones_like(drawn[:1]), drawn])
     i, j = (pd.Categorical(pairs[end], names).codes for end in "ab")

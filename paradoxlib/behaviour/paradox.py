@@ -212,7 +212,7 @@ def kind_shares(
     """
     names = list(dict.fromkeys([*pairs["a"], *pairs["b"]]))
     a, b = (pd.Categorical(pairs[column], names).codes for column in "ab")
-    unit_of = [name if units is None else units[name] for name in names]
+    unit_of = intervals.resampled_units(names, units)
     drawn = intervals.draw_networks(len(set(unit_of)), resamples, seed)
     rows = []
     for related in pairs["relation"].unique():

@@ -1,19 +1,15 @@
 """Does any measure see which strangers behave alike? All pairs of a population, split honestly."""
 
-from itertools import combinations
-
 import numpy as np
 import pandas as pd
-import torch
-from tqdm import tqdm
 
-from paradoxlib.behaviour import correspondence, paradox, scores
+from paradoxlib.behaviour import correspondence, scores
 from paradoxlib.measures import views
 from paradoxlib.measures.catalogue import MEASURES
-from paradoxlib.results.behaviour_tables import accuracies, compatibilities
-from paradoxlib.results.measure_tables import of_all_pairs
+from paradoxlib.results.behaviour_tables import accuracies
+from paradoxlib.results.measure_tables import tabulate_measures
 from paradoxlib.results.tables import table
-from paradoxlib.studies import comparing, predicting, trained
+from paradoxlib.studies import comparing, trained
 from paradoxlib.studies.sessions import Session
 
 BY_PREDICTIONS = [name for name in MEASURES if name.startswith(("equal", "error"))]
@@ -36,26 +32,11 @@ SPLITS = 5
 )
 def population_measures(session: Session) -> pd.DataFrame:
     """Measures of weights, of features and of predictions for all pairs of networks."""
-    study, labels = session.study, session.images("test").labels
+    study = session.study
     images = {"clean": comparing.pictures(session, views.FEW)}
-    shown = views.Stimuli(images, labels, study.model.architecture)
-    known = predicting.predict_study(session)
-
-    def view(name: str) -> views.View:
-        def predict(which: str) -> torch.Tensor:
-            return known[name][views.chosen_conditions(study.conditions, which)]
-
-        return views.View(trained.load_network(study, name), shown, predict)
-
-    seen = {name: view(name) for name in study.networks}
-    matrices = {"compatibility": compatibilities(session)["distortions"]}
-    for name in tqdm(MEASURED, desc=f"measures of {len(seen)} networks", unit="measure"):
-        matrices[name] = of_all_pairs(session, name, seen)
-    rows = []
-    for a, b in combinations(seen, 2):
-        row = {"a": a, "b": b, "relation": paradox.relation(a, b, study.parents)}
-        rows.append(row | {name: matrix.loc[a, b] for name, matrix in matrices.items()})
-    return pd.DataFrame(rows)
+    shown = views.Stimuli(images, architecture=study.model.architecture)
+    networks = {name: trained.load_network(study, name) for name in study.networks}
+    return tabulate_measures(session, MEASURED, networks, shown)
 
 
 @table(

@@ -56,23 +56,23 @@ def predict_reestimated(session: Session, parent: str, child: str) -> predicting
     return predicting.predict_kept(session, where, parent, child, makers, images)
 
 
-def gathered(session: Session, child: str) -> float:
+def gathered(study: Study, child: str, images: int) -> float:
     """Return the share of a child's running statistics that its own training gathered, 0..1.
 
-    The rest is its parent's, which fades with each step.
+    The training has so many images; the rest is its parent's, which fades with each step.
     """
-    own = session.study.networks[child]
-    steps = own.epochs * math.ceil(len(session.images("train")) / own.batch_size)
+    own = study.networks[child]
+    steps = own.epochs * math.ceil(images / own.batch_size)
     return 1 - (1 - resnets.MOMENTUM) ** steps
 
 
-def predict_gathered(session: Session, parent: str, child: str) -> torch.Tensor:
+def predict_gathered(session: Session, parent: str, child: str, share: float) -> torch.Tensor:
     """Return the predictions of the parent whose statistics moved as far as the child's did.
 
     They move towards those re-estimated on the largest number of images; where that is all of the
     way (`AS_GOOD_AS_ALL`), these are taken.
     """
-    share, count = gathered(session, child), REESTIMATED_ON[-1]
+    count = REESTIMATED_ON[-1]
     if share >= AS_GOOD_AS_ALL:
         return predict_reestimated(session, parent, child)[str(count)]
 
@@ -110,11 +110,12 @@ def population_children(session: Session) -> pd.DataFrame:
     study, alike = session.study, similarities(session, "none")
     labels = session.images("test").first(study.transplant_images).labels
     rates = training_history(session).groupby("network")["learning_rate"].last()
-    rows = []
+    count, rows = len(session.images("train")), []
     for parent, child in all_children(study):
         known = predict_family(session, study.family_of[child])
         made = predict_reestimated(session, parent, child)
-        made["gathered"] = predict_gathered(session, parent, child)
+        share = gathered(study, child, count)
+        made["gathered"] = predict_gathered(session, parent, child, share)
         seen = {parent: known[parent], child: known[child], **made}
         found = paradox.pair_compatibilities(seen, labels, study.conditions)
         by_pair = found.set_index(["a", "b"])
@@ -126,10 +127,9 @@ def population_children(session: Session) -> pd.DataFrame:
         row["similarity"] = alike.loc[parent, child]
         trained = by_pair.loc[(parent, child)].tolist()
         trained_columns = ("trained", "trained_low", "trained_high")
-        ways = [(count, 1.0) for count in REESTIMATED_ON]
-        ways.append((REESTIMATED_ON[-1], gathered(session, child)))
-        for i, (name, (count, moved)) in enumerate(zip(made, ways, strict=True), 2):
-            one: dict[str, Any] = {"images": count, "moved": moved}
+        ways = [*((images, 1.0) for images in REESTIMATED_ON), (REESTIMATED_ON[-1], share)]
+        for i, (name, (images, moved)) in enumerate(zip(made, ways, strict=True), 2):
+            one: dict[str, Any] = {"images": images, "moved": moved}
             one |= dict(zip(trained_columns, trained, strict=True))
             one["with_parent"] = by_pair.loc[(parent, name), "compatibility"]
             of_child = by_pair.loc[(child, name)].tolist()
@@ -152,7 +152,7 @@ def population_relatives(session: Session) -> pd.DataFrame:
     kind of images, the largest number of `REESTIMATED_ON`; with those ``gathered``, they are moved
     towards these as far as the child's training moves them.
     """
-    study, parts = session.study, []
+    study, parts, count = session.study, [], len(session.images("train"))
     labels = session.images("test").first(study.transplant_images).labels
     for founder, family in study.families.items():
         own = predict_family(session, founder)
@@ -160,7 +160,8 @@ def population_relatives(session: Session) -> pd.DataFrame:
         for name in family:
             if parent := study.parents[name]:
                 same[name] = predict_reestimated(session, parent, name)[str(REESTIMATED_ON[-1])]
-                moved[name] = predict_gathered(session, parent, name)
+                share = gathered(study, name, count)
+                moved[name] = predict_gathered(session, parent, name, share)
         columns = []
         for what, predicted in (("trained", own), ("identical", same), ("gathered", moved)):
             found = paradox.pair_compatibilities(predicted, labels, study.conditions)

@@ -1,7 +1,7 @@
 """The measure bench: which measure of two networks goes with how alike they behave?"""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -68,8 +68,10 @@ def shown_to(session: Session) -> views.Stimuli:
     return views.Stimuli(images, labels, session.study.model.architecture, count)
 
 
-def all_views(session: Session, shown: views.Stimuli) -> dict[str, views.View]:
-    """Return views of the networks that are compared, with the predictions of all test images."""
+def views_of(
+    session: Session, networks: Mapping[str, torch.nn.Module], shown: views.Stimuli
+) -> dict[str, views.View]:
+    """Return views of some networks of a study, with the predictions of all test images."""
     known = predicting.predict_study(session)
     shown_all = replace(shown, labels=session.images("test").labels)
 
@@ -79,7 +81,7 @@ def all_views(session: Session, shown: views.Stimuli) -> dict[str, views.View]:
 
         return views.View(network, shown_all, predict)
 
-    return {name: view(name, network) for name, network in comparing.compared(session).items()}
+    return {name: view(name, network) for name, network in networks.items()}
 
 
 class PredictedOnce:
@@ -179,10 +181,19 @@ def bench_settings(study: Study) -> tuple:
 )
 def measure_values(session: Session) -> pd.DataFrame:
     """All measures of all pairs of the networks that are compared, beside their compatibility."""
-    seen = all_views(session, shown_to(session))
+    return tabulate_measures(session, MEASURES, comparing.compared(session), shown_to(session))
+
+
+def tabulate_measures(
+    session: Session,
+    measures: Collection[str],
+    networks: Mapping[str, torch.nn.Module],
+    shown: views.Stimuli,
+) -> pd.DataFrame:
+    """Return a row for each pair of networks: their relation, compatibility and measures."""
+    seen = views_of(session, networks, shown)
     matrices = {"compatibility": compatibilities(session)["distortions"]}
-    bar = tqdm(MEASURES, desc=f"measures of {len(seen)} networks", unit="measure")
-    for name in bar:
+    for name in tqdm(measures, desc=f"measures of {len(seen)} networks", unit="measure"):
         matrices[name] = of_all_pairs(session, name, seen)
     rows = []
     for a, b in combinations(seen, 2):
@@ -204,7 +215,7 @@ def measure_costs(session: Session) -> pd.DataFrame:
     runs where the first was short.
     """
     shown = shown_to(session)
-    seen = all_views(session, shown)
+    seen = views_of(session, comparing.compared(session), shown)
     *_, pair = comparing.example_pairs(session.study).values()
     answers = [PredictedOnce(session, seen[name].network) for name in pair]
     rows = []

@@ -108,12 +108,13 @@ def predict_made(
     So that no more of them are in memory than there is room for.
     """
     predicted: Predictions = {}
-    names = list(makers)
-    at_once = predictions.copies_at_once(makers[names[0]]())
-    for start in range(0, len(names), at_once):
-        states = {name: makers[name]() for name in names[start : start + at_once]}
-        where = f"{text} {start + 1} to {start + len(states)} of {len(names)}"
-        predicted |= predict_states(session, states, images, where)
+    states: dict[str, models.State] = {}
+    for number, (name, make) in enumerate(makers.items(), 1):
+        states[name] = make()
+        if number == len(makers) or len(states) == predictions.copies_at_once(states[name]):
+            where = f"{text} {number - len(states) + 1} to {number} of {len(makers)}"
+            predicted |= predict_states(session, states, images, where)
+            states = {}
     return predicted
 
 

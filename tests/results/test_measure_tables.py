@@ -34,7 +34,9 @@ def test_all_measures_of_a_study(tiny_trained, monkeypatch):
 )
 def test_the_fast_way_to_all_pairs_gives_each_pair_s_value(tiny_trained, monkeypatch, name):
     monkeypatch.setattr(comparing, "IMAGES", 30)  # all of them
-    seen = measure_tables.all_views(tiny_trained, measure_tables.shown_to(tiny_trained))
+    seen = measure_tables.views_of(
+        tiny_trained, comparing.compared(tiny_trained), measure_tables.shown_to(tiny_trained)
+    )
     one = results.MEASURES[name].pair(seen["A"], seen["C"])
     all_pairs = measure_tables.of_all_pairs(tiny_trained, name, seen)
     assert all_pairs.loc["A", "C"] == pytest.approx(one, abs=1e-6), name

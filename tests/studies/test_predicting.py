@@ -64,3 +64,19 @@ def test_states_are_predicted_as_the_networks_they_are_of(tiny_trained):
         predicting.predict_models(
             tiny_trained, networks, tiny_trained.images("test"), conditions=[("fog", 1.0)]
         )
+
+
+def test_each_state_is_made_once_and_as_many_are_evaluated_together_as_fit(
+    tiny_trained, monkeypatch
+):
+    (state,) = trained.load_states(tiny_trained.study, "A").values()
+    monkeypatch.setattr(predictions, "copies_at_once", lambda state: 2)
+    asked, made = count_calls(monkeypatch), []
+
+    def maker(name):
+        return lambda: made.append(name) or state
+
+    images = tiny_trained.images("test").first(10)
+    makers = {name: maker(name) for name in "uvwxy"}
+    assert list(predicting.predict_made(tiny_trained, makers, images, "states")) == list("uvwxy")
+    assert made == list("uvwxy") and asked == [["u", "v"], ["w", "x"], ["y"]]
