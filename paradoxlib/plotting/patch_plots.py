@@ -20,12 +20,13 @@ def block(patches: np.ndarray, colour: str, field: int | None = None) -> np.ndar
     """Return one unit's nine patches as a picture (h, w, 3), 0..1, in a frame of a colour.
 
     `patches` is uint8 (patch, 3, size, size), nine at most are shown, three in a row. What lies
-    outside the middle `field` pixels of a patch, the receptive field, is pale.
+    outside the middle `field` pixels of a patch, the receptive field, is pale; nothing is where the
+    field is larger, as that of a reduced patch.
     """
     size = patches.shape[-1]
     shown = np.ones((9, 3, size, size))
     shown[: len(patches)] = patches[:9] / 255
-    first = (size - (field or size)) // 2
+    first = (size - min(field or size, size)) // 2
     inside = np.zeros((size, size), dtype=bool)
     inside[first : size - first, first : size - first] = True
     shown = np.where(inside, shown, PALE + (1 - PALE) * shown)

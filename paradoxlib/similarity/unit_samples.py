@@ -11,6 +11,7 @@ from paradoxlib.networks import activations
 
 DEAD_SD = 1e-12  # of a unit's activations, over their mean where that is above 1
 GREY = 0.75  # of what of a patch lies beyond the image
+LARGEST = 48  # pixels of a patch that is kept: of photographs all patches would fill the memory
 
 
 class Moments:
@@ -137,7 +138,7 @@ def top_patches(
     units : sequence of int
         Indices of the layer's units.
     count, size : int
-        Patches of each unit, at most as many as images; their side in pixels.
+        Patches of each unit, at most as many as images; the side of what they show, in pixels.
     batch_size : int
         Images at once.
 
@@ -145,7 +146,8 @@ def top_patches(
     -------
     torch.Tensor
         (unit, count, 3, size, size), each unit's highest first. A patch is centred where the unit
-        was highest; what of it lies beyond the image is grey.
+        was highest; what of it lies beyond the image is grey. One of more than `LARGEST` pixels is
+        reduced to them, by averages of areas.
     """
     values, places = [], []
     for batch in images.split(batch_size):
@@ -160,10 +162,12 @@ def top_patches(
     heights = torch.cat(values)  # (image, unit)
     centres = torch.cat(places)  # (image, unit, row and column), 0..1
     count = min(count, len(images))
-    patches = images.new_empty(len(units), count, images.shape[1], size, size)
+    kept = min(size, LARGEST)
+    patches = images.new_empty(len(units), count, images.shape[1], kept, kept)
     for unit in range(len(units)):
         for rank, image in enumerate(heights[:, unit].topk(count).indices.tolist()):
-            patches[unit, rank] = cut_patch(images[image], centres[image, unit].tolist(), size)
+            patch = cut_patch(images[image], centres[image, unit].tolist(), size)
+            patches[unit, rank] = F.adaptive_avg_pool2d(patch, kept) if kept < size else patch
     return patches
 
 

@@ -32,6 +32,8 @@ def test_a_block_has_nine_patches_in_a_frame():
 def test_what_surrounds_the_receptive_field_is_pale():
     picture = patch_plots.block(units(1)[0], "C0", field=3)[1:6, 1:6, 0]
     assert (picture[1:4, 1:4] == 0).all() and np.isclose(picture[0], patch_plots.PALE).all()
+    reduced = patch_plots.block(units(1)[0], "C0", field=100)[1:6, 1:6]
+    assert (reduced == 0).all()
 
 
 def test_matched_units_stand_above_each_other():

@@ -69,6 +69,16 @@ def test_top_patches_are_where_the_unit_is_highest():
     assert beyond[:, :2].all() and beyond[:, :, 3:].all() and not beyond[:, 2:, :3].any()
 
 
+def test_large_patches_are_reduced(monkeypatch):
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 1, 1, bias=False), torch.nn.ReLU())
+    images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    whole = unit_samples.top_patches(model, images, "relu_1", [0], count=2, size=12)
+    monkeypatch.setattr(unit_samples, "LARGEST", 4)
+    reduced = unit_samples.top_patches(model, images, "relu_1", [0], count=2, size=12)
+    assert reduced.shape == (1, 2, 3, 4, 4)
+    torch.testing.assert_close(reduced[..., 0, 0], whole[..., :3, :3].mean((3, 4)))
+
+
 def test_answers_of_pairs_are_counted_together():
     a = torch.rand(4000, 2, generator=torch.Generator().manual_seed(1))
     counts, limits = unit_samples.joint_histograms(a, a.flip(1) * 2, [(0, 1), (0, 0)], bins=10)
