@@ -89,7 +89,8 @@ def predict_states(
     They are standardised as the study's networks are.
     """
     study = session.study
-    first = trained.load_network(study, next(iter(study.networks)))
+    here = (name for name in study.networks if trained.is_trained(study, name))
+    first = trained.load_network(study, next(here, next(iter(study.networks))))
     mean, std = first.mean.flatten().tolist(), first.std.flatten().tolist()
     networks = {
         name: trained.network_from(study, state, mean, std) for name, state in states.items()

@@ -49,9 +49,10 @@ class Check(NamedTuple):
 def verify(session: Session, seed: int = 0) -> pd.DataFrame:
     """Recompute a sample of a study's committed results and compare.
 
-    Files: all, against their hashes. Weights: all networks. Similarity: all pairs. Accuracy: each
-    network under one condition, drawn at random. Transplants: those of `TRANSPLANTS`. The last two
-    need the images, which are not downloaded; without weights the files alone are checked. On the
+    Files: all, against their hashes. Weights: all networks that are here; a clone may have none, or
+    some. Similarity: all pairs of them. Accuracy: each under one condition, drawn at random.
+    Transplants: those of `TRANSPLANTS`, where both networks are here. The last two need the images,
+    which are not downloaded; without weights the files alone are checked. On the
     same images an accuracy may differ by the rounding of another machine; on another copy of the
     data set (CIFAR-10's original archive in place of JPEG files, say) by more.
 
@@ -66,26 +67,27 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
         Where the repository has no results of these settings.
     """
     study, of_images = session.study, ("accuracy", "transplants")
-    if not has_weights(study):
+    here = with_weights(study)
+    if not here:
         note = f"no weights in weights/{study.name}"
         rest = unchecked(("weights", "similarity", *of_images), note)
         return pd.DataFrame([check_files(study), *rest])
-    checks = [check_files(study), check_weights(study), check_similarity(study)]
+    checks = [check_files(study), check_weights(study, here), check_similarity(study, here)]
     if data.must_download(study.data.name, session.data_root):
         checks += unchecked(of_images, f"{study.data.name} is not at hand")
     else:
         images = session.images("test")
         tolerance = tolerate(study, images)
         checks += [
-            check_accuracy(session, images, seed, tolerance),
+            check_accuracy(session, here, images, seed, tolerance),
             check_transplants(session, images, tolerance),
         ]
     return pd.DataFrame(checks)
 
 
-def has_weights(study: Study) -> bool:
-    """Say whether there are weights of a study: a clone has those of some studies alone."""
-    return paths.weights_file(study.name, "").parent.is_dir()
+def with_weights(study: Study) -> list[str]:
+    """Return the networks whose weights are here: a clone has those of some alone."""
+    return [name for name in study.networks if paths.weights_file(study.name, name).is_file()]
 
 
 def unchecked(results: Iterable[str], note: str) -> list[Check]:
@@ -100,11 +102,13 @@ def check_files(study: Study) -> Check:
         return unchecked(["files"], f"{manifest.name} is not there")[0]
     lines = (line.split("  ", 1) for line in manifest.read_text().splitlines())
     known = {name: digest for digest, name in lines}
-    if not has_weights(study):
+    if not with_weights(study):
         known = {name: digest for name, digest in known.items() if name.startswith("figures/")}
+    here = {path.relative_to(paths.HOME).as_posix(): path for path in list_files(study)}
     found = {
-        path.relative_to(paths.HOME).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in list_files(study)
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in here.items()
+        if name in known or name.startswith("figures/")  # weights more are checked by themselves
     }
     names = sorted({*known, *found})
     changed = [name for name in names if known.get(name) != found.get(name)]
@@ -121,25 +125,32 @@ def committed(study: Study, name: str) -> pd.DataFrame:
     return table
 
 
-def check_weights(study: Study) -> Check:
-    """Compare every network's file with its hash in the table of networks."""
+def check_weights(study: Study, here: list[str]) -> Check:
+    """Compare each network's file with its hash in the table of networks."""
     hashes = committed(study, "networks").set_index("network")["sha256"]
     changed = []
-    for name, known in hashes.items():
+    for name, known in hashes[here].items():
         trained.load_network(study, name)  # says what is missing, damaged or of other settings
         state, _ = keep.read_tensors(paths.weights_file(study.name, name))
         if keep.digest(state) != known:
             changed.append(name)
-    note = "changed: " + ", ".join(changed) if changed else "sha256 of every network"
-    return Check("weights", len(hashes), len(changed), 0, not changed, note)
+    note = "changed: " + ", ".join(changed) if changed else f"sha256 of {of_all(study, here)}"
+    return Check("weights", len(here), len(changed), 0, not changed, note)
 
 
-def check_similarity(study: Study) -> Check:
+def of_all(study: Study, here: list[str]) -> str:
+    """Return ``all networks``, or of how many some are."""
+    everyone = len(here) == len(study.networks)
+    return "all networks" if everyone else f"{len(here)} of {len(study.networks)} networks"
+
+
+def check_similarity(study: Study, here: list[str]) -> Check:
     """Compare the similarity of all pairs."""
-    known = committed(study, "similarity_paper").set_index("network")
-    again = kernels.similarity_matrix(trained.load_states(study))
+    known = committed(study, "similarity_paper").set_index("network").loc[here, here]
+    again = kernels.similarity_matrix(trained.load_states(study, here))
     difference = float(np.abs(known.to_numpy() - again.to_numpy()).max())
-    pairs, note = len(known) * (len(known) - 1) // 2, "all pairs, paper's alignment"
+    pairs = len(known) * (len(known) - 1) // 2
+    note = f"all pairs of {of_all(study, here)}, paper's alignment"
     return Check("similarity", pairs, difference, SIMILARITY, difference <= SIMILARITY, note)
 
 
@@ -154,6 +165,7 @@ def tolerate(study: Study, images: datasets.Images | datasets.ImageFiles) -> Tol
 
 def check_accuracy(
     session: Session,
+    here: list[str],
     images: datasets.Images | datasets.ImageFiles,
     seed: int,
     tolerance: Tolerance,
@@ -162,7 +174,7 @@ def check_accuracy(
     study, draw = session.study, random.Random(seed)
     known = committed(study, "accuracy").set_index(["network", "distortion", "level"])["accuracy"]
     distorting = [one for one in study.conditions if not distortions.is_identity(*one)]
-    drawn = {name: draw.choice(distorting) for name in study.networks}
+    drawn = {name: draw.choice(distorting) for name in here}
     differences = []
     for condition in sorted(set(drawn.values()), key=study.conditions.index):
         names = [name for name in drawn if drawn[name] == condition]
@@ -182,8 +194,10 @@ def check_transplants(
     study = session.study
     table = committed(study, "transplants")
     known = table.set_index("transplant")["visual_intelligence"]
-    images = images.first(study.transplant_images)
-    ours, theirs = trained.load_states(study, list(known.index[:2])).values()
+    images, both = images.first(study.transplant_images), list(known.index[:2])
+    if missing := [name for name in both if name not in with_weights(study)]:
+        return unchecked(["transplants"], f"no weights of {' and '.join(missing)}")[0]
+    ours, theirs = trained.load_states(study, both).values()
     plan = surgery.plan_transplants(ours)
     states = {name: surgery.transplant(ours, theirs, *plan[name]) for name in TRANSPLANTS}
     predicted = predicting.predict_states(session, states, images, "verifying transplants")

@@ -105,6 +105,24 @@ def test_without_weights_the_files_are_checked(published, home):
     assert (table["note"].iloc[1:] == "no weights in weights/tiny").all()
 
 
+def test_the_networks_that_are_here_are_checked(published):
+    for name, transplants in (("C", True), ("A", None)):
+        paths.weights_file("tiny", name).unlink()
+        publishing.write_manifest(published.study)
+        table = checks.verify(published).set_index("result")
+        assert table["agrees"].tolist() == [True] * 4 + [transplants]
+        left = 2 if transplants else 1
+        assert table.loc[["weights", "accuracy"], "checked"].tolist() == [left, left]
+        assert table.loc["weights", "note"] == f"sha256 of {left} of 3 networks"
+    assert table.loc["transplants", "note"] == "no weights of A"
+
+
+def test_weights_that_were_published_are_missed(published):
+    paths.weights_file("tiny", "C").unlink()
+    table = checks.verify(published).set_index("result")
+    assert not table.loc["files", "agrees"] and "weights/tiny/C" in table.loc["files", "note"]
+
+
 def test_the_command(published, home, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(home / "tiny.yaml")])
