@@ -1,7 +1,6 @@
 """How networks see images, all layers with all: founders as replicates, and several depths."""
 
 from paradoxlib.heatmaps.depth_tables import (
-    PASSES,
     cka_depth_claims,
     cka_depths,
     depth_components,
@@ -20,7 +19,6 @@ from paradoxlib.results import TABLES
 
 __all__ = [
     "BATCHES",
-    "PASSES",
     "TABLES",
     "checkerboard",
     "cka_batches",

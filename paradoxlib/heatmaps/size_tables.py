@@ -1,32 +1,36 @@
-"""Tables of networks of several widths and depths, trained alike: is size what makes a block?"""
+"""Tables of networks of several sizes, trained alike: is size what makes a block?"""
 
 import pandas as pd
 import torch
 
 from paradoxlib import keep
 from paradoxlib.heatmaps import structure
-from paradoxlib.heatmaps.founder_tables import COMPONENT_IMAGES, components, whole_and_removed
+from paradoxlib.heatmaps.founder_tables import COMPONENT_IMAGES, components
 from paradoxlib.networks import models, resnets
 from paradoxlib.results.behaviour_tables import accuracies
 from paradoxlib.results.tables import Kept, table, tensors
+from paradoxlib.similarity import cka
 from paradoxlib.studies import comparing, trained, training
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study, load
 
 CLEAN = "distortion == 'contrast' and level == 1"  # of conditions, the images as they are
-SIZES = ("cifar10-width2", "cifar10-resnet56")
+SIZES = {  # {study: studies of the same networks in other sizes, trained with the same settings}
+    "cifar10-width1": ("cifar10-width2", "cifar10-width4", "cifar10-resnet32", "cifar10-resnet56"),
+    "cifar10-depth50": ("cifar10-depth101", "cifar10-depth152"),
+}
 
 
 def size_settings(study: Study) -> list:
     """Return what the comparison of sizes depends on."""
-    keys = [one.table_key("sizes") for one in [study, *map(load, SIZES)]]
+    keys = [one.table_key("sizes") for one in [study, *map(load, SIZES.get(study.name, ()))]]
     return [*keys, comparing.IMAGES, COMPONENT_IMAGES]
 
 
 def sized(session: Session) -> dict[str, tuple[Session, dict[str, resnets.ResNet]]]:
-    """Return {study: (its session, its networks)}, of a session's study and of the other sizes."""
+    """Return {study: (its session, its founders)}, of a session's study and of the other sizes."""
     found = {}
-    for one in [session, *(session.beside(name) for name in SIZES)]:
+    for one in [session, *map(session.beside, SIZES.get(session.study.name, ()))]:
         training.train_all(one)
         names = one.study.families
         networks = {name: trained.load_network(one.study, name) for name in names}
@@ -37,26 +41,32 @@ def sized(session: Session) -> dict[str, tuple[Session, dict[str, resnets.ResNet
 
 @tensors("cka_sizes", "weights, images", lambda study: keep.key(size_settings(study)))
 def cka_of_sizes(session: Session) -> Kept:
-    """CKA of all layers of founders of several sizes, whole and without the first component."""
-    images, layers = comparing.pictures(session), {}
-    made: dict[str, torch.Tensor] = {}
-    for study, (_, networks) in sized(session).items():
-        found, layers[study] = whole_and_removed(networks, images)
-        made |= {f"{study}|{name}": values for name, values in found.items()}
-    return made, {"layers": layers}
+    """CKA of all layers: of the first founder of each size with itself and with another seed.
+
+    And of this study's first founder with that of each other size.
+    """
+    founders = {study: list(networks.items())[:2] for study, (_, networks) in sized(session).items()}
+    networks = {f"{study}/{name}": one for study, two in founders.items() for name, one in two}
+    firsts, seconds = list(networks)[::2], list(networks)[1::2]
+    pairs = [*zip(firsts, firsts, strict=True), *zip(firsts, seconds, strict=True)]
+    pairs += [(firsts[0], other) for other in firsts[1:]]
+    found = cka.cka_matrices(networks, comparing.pictures(session), pairs)
+    layers = {a: list(matrix.index) for (a, _), matrix in found.items()}
+    made = {f"{a}|{b}": torch.tensor(m.to_numpy(), dtype=torch.float16) for (a, b), m in found.items()}
+    return made, {"layers": layers, "pairs": pairs}
 
 
-def cka_sizes(session: Session) -> dict[tuple[str, str, str, int], pd.DataFrame]:
-    """Return {(study, founder, founder, components removed): CKA (layers, layers)}, clean images.
+def cka_sizes(session: Session) -> dict[tuple[str, str], pd.DataFrame]:
+    """Return {(``study/founder``, ``study/founder``): CKA (layers of one, layers of the other)}.
 
-    Studies are the session's and `SIZES`.
+    On clean test images, of the session's study and those beside it in `SIZES`: the first founder
+    of each with itself and with another seed, and that of the first study with those of the others.
     """
     kept, about = cka_of_sizes(session)
-    found = {}
-    for name, values in kept.items():
-        study, a, b, removed = name.split("|")
-        layers = about["layers"][study]
-        found[study, a, b, int(removed)] = pd.DataFrame(values.double().numpy(), layers, layers)
+    layers, found = about["layers"], {}
+    for a, b in about["pairs"]:
+        of_b = layers.get(b, layers[a])  # another seed has the same layers
+        found[a, b] = pd.DataFrame(kept[f"{a}|{b}"].double().numpy(), layers[a], of_b)
     return found
 
 
@@ -64,27 +74,30 @@ def cka_sizes(session: Session) -> dict[tuple[str, str, str, int], pd.DataFrame]
     "sizes",
     "study, network, architecture, width, layers, values, accuracy, block, block_removed, "
     "ruled, dominated",
-    needs="weights, images, cka_sizes",
+    needs="weights, images",
     depends=lambda study: tuple(size_settings(study)),
 )
 def sizes(session: Session) -> pd.DataFrame:
-    """Networks of several widths and depths: values, accuracy, largest block with and without.
+    """Networks of several sizes: values, accuracy, largest block with and without a component.
 
-    A network a row: seeds are replicates. `accuracy` is that on all clean test images.
+    A network a row: seeds are replicates. `accuracy` is that on all clean test images; the first
+    principal component of each layer is taken off batch by batch.
     """
-    rows, blocks = [], cka_sizes(session)
+    rows, images = [], comparing.pictures(session)
     some = comparing.pictures(session, COMPONENT_IMAGES)
     for study, (one, networks) in sized(session).items():
         kind, answered = one.study.model, accuracies(one).query(CLEAN)
         right = answered.set_index("network")["accuracy"]
         shares = components(networks, some).set_index("network")
         for name, network in networks.items():
-            own = [blocks[study, name, name, removed] for removed in (0, 1)]
-            runs = [structure.largest_block(matrix) for matrix in own]
-            both = [(stop - start) / len(own[0]) for start, stop in runs]
+            both = []
+            for removed in (0, 1):
+                matrix = cka.cka_matrices({name: network}, images, removed=removed)[name, name]
+                start, stop = structure.largest_block(matrix)
+                both.append((stop - start) / len(matrix))
             count, here = models.count_values(network), shares.loc[name]
             most = [(here[column] > 0.5).mean() for column in ("share", "dominant")]
-            known = study, name, kind.architecture, kind.width, len(own[0]), count
+            known = study, name, kind.architecture, kind.width, len(matrix), count
             rows.append((*known, right[name], *both, *most))
     columns = ["study", "network", "architecture", "width", "layers", "values", "accuracy"]
     columns += ["block", "block_removed", "ruled", "dominated"]

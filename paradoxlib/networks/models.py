@@ -36,18 +36,21 @@ class ConvNet(resnets.ResNet):
     def __init__(self, depths: tuple[int, ...], num_classes: int, *form: Any) -> None:
         super().__init__(depths, num_classes, *form)
         del self.fc
-        times = self.width // self.channels[0]
-        inputs = times * self.channels[-1] * 4 * 4
-        for name, outputs in (("fc6", times * self.dense), ("fc7", times * self.dense)):
+        inputs, outputs = self.scaled(self.channels[-1]) * 4 * 4, self.scaled(self.dense)
+        for name in ("fc6", "fc7"):
             self.add_module(name, nn.Linear(inputs, outputs))
             inputs = outputs
         self.fc = nn.Linear(inputs, num_classes)
+
+    def scaled(self, units: int) -> int:
+        """Return how many units a layer has, given those of a network that is once as wide."""
+        return units * self.width // self.channels[0]
 
     def add_stem(self) -> None:
         """Add all convolutions."""
         inputs = 3
         for i, channels in enumerate(self.channels, 1):
-            outputs = channels * self.width // self.channels[0]
+            outputs = self.scaled(channels)
             self.add_conv(f"conv{i}", inputs, outputs, 5 if i == 1 else 3)
             inputs = outputs
 
@@ -109,7 +112,7 @@ def build(
     initialiser: str | None = None,
     generator: torch.Generator | None = None,
     norm: str = "batch",
-    width: int = 1,
+    width: float = 1,
 ) -> resnets.ResNet:
     """Return a freshly initialised network.
 
@@ -131,8 +134,9 @@ def build(
     norm : str
         One of `resnets.NORMS`: ``batch``, ``group``, or ``none``, a scale and a shift without a
         norm, where each block starts as the identity.
-    width : int
-        How many times as many channels as the architecture's all layers have; at least 1.
+    width : float
+        How many times as many channels as the architecture's all layers have: 2, or 0.25. The first
+        layer's must be a whole number, at least 1.
 
     Returns
     -------
@@ -142,7 +146,8 @@ def build(
     Raises
     ------
     ValueError
-        For an unknown architecture, initialiser or norm, fewer than 2 classes, or a width below 1.
+        For an unknown architecture, initialiser or norm, fewer than 2 classes, or a width that
+        does not give whole channels.
     """
     if name not in ARCHITECTURES:
         raise ValueError(f"unknown architecture {name!r}: choose one of {', '.join(ARCHITECTURES)}")
@@ -154,8 +159,7 @@ def build(
         raise ValueError(f"unknown initialiser {initialiser!r}: choose one of {known}")
     if norm not in resnets.NORMS:
         raise ValueError(f"unknown norm {norm!r}: choose one of {', '.join(resnets.NORMS)}")
-    if width < 1:
-        raise ValueError(f"width is {width}: it is a multiple of the architecture's, at least 1")
+    check_width(name, width)
     model = empty(name, num_classes, small_images, norm, width)
     initialisers.initialise(model, initialiser, generator)
     if norm == "none":
@@ -165,12 +169,19 @@ def build(
     return model.to(memory_format=torch.channels_last)
 
 
+def check_width(name: str, width: float) -> None:
+    """Raise ValueError unless the first layer of one of `ARCHITECTURES` gets whole channels."""
+    channels = width * ARCHITECTURES[name].network.width
+    if channels < 1 or channels != int(channels):
+        raise ValueError(f"width is {width}: the first layer of {name} would have {channels:g} channels")
+
+
 def empty(
     name: str,
     num_classes: int = 10,
     small_images: bool = False,
     norm: str = "batch",
-    width: int = 1,
+    width: float = 1,
 ) -> resnets.ResNet:
     """Return a network with PyTorch's own first weights, for its layers' names and shapes."""
     architecture = ARCHITECTURES[name]
@@ -185,7 +196,7 @@ def conv_layers(model: nn.Module) -> dict[str, nn.Conv2d]:
     return {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
 
 
-def kernel_shapes(architecture: str, width: int = 1) -> dict[str, torch.Size]:
+def kernel_shapes(architecture: str, width: float = 1) -> dict[str, torch.Size]:
     """Return {convolution: shape of its weights} of one of `ARCHITECTURES`, so many times wide."""
     layers = conv_layers(empty(architecture, width=width))
     return {name: layer.weight.shape for name, layer in layers.items()}

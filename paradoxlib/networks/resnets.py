@@ -130,10 +130,10 @@ class ResNet(nn.Module, ABC):
         num_classes: int,
         small_images: bool = False,
         norm: str = "batch",
-        times: int = 1,
+        times: float = 1,
     ) -> None:
         super().__init__()
-        self.width = times * self.width
+        self.width = round(times * self.width)
         self.small_images, self.norm = small_images, norm
         self.blocks: list[Block] = []
         # of the training images; not part of the state, which holds the counted values alone

@@ -37,8 +37,8 @@ SEEN: dict[str, tuple[str, str, float, float, float, str]] = {
                   "principal component of its layers less that of the layers before it", *THERE),
     "dominant": ("block", "A few images make the block: share of variance in 2 % of the images in "
                  "its layers less that in the layers before it", *THERE),
-    "removed": ("block", "Without the first principal component the block goes: share of "
-                "ResNet50's layers in the largest block, before less after", *MUCH),
+    "removed": ("block", "Without the first principal component the block goes: by what share "
+                "of its size ResNet50's largest block shrinks", *MUCH),
     "early resnet101": ("depths", "The first few layers learn similar representations: mean CKA "
                         "of the first 20 of ResNet50 and ResNet101 less that of the rest", *THERE),
     "early resnet152": ("depths", "The first few layers learn similar representations: mean CKA "

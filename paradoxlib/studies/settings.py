@@ -77,8 +77,13 @@ class Model(Strict):
     architecture: ArchitectureName
     small_images: bool = False
     norm: NormName = "batch"
-    width: int = Field(1, ge=1, le=64)
+    width: int | float = Field(1, gt=0, le=64)
     precision: Precision | None = None
+
+    @model_validator(mode="after")
+    def channels_are_whole(self) -> Self:
+        models.check_width(self.architecture, self.width)
+        return self
 
     @property
     def form(self) -> dict[str, Any]:

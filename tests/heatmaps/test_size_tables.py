@@ -14,7 +14,7 @@ def session(tiny_trained, home, monkeypatch):
     wide = TINY.replace("name: tiny", "name: wide").replace("resnet20}", "resnet20, width: 2}")
     alone = wide.replace("  B: {seed: 2, parent: A, distortions: [gaussian_noise, blur]}\n", "")
     (home / "wide.yaml").write_text(alone.replace("epochs: 2", "epochs: 1"))
-    monkeypatch.setattr(size_tables, "SIZES", (str(home / "wide.yaml"),))
+    monkeypatch.setattr(size_tables, "SIZES", {"tiny": (str(home / "wide.yaml"),)})
     monkeypatch.setattr(comparing, "IMAGES", 20)
     return tiny_trained
 
@@ -27,9 +27,27 @@ def test_sizes_are_compared_seed_by_seed(session, monkeypatch):
     assert found["values"].is_monotonic_increasing and found["values"][2] > 3 * found["values"][0]
     shares = found[["accuracy", "block", "block_removed", "ruled", "dominated"]]
     assert ((shares >= 0) & (shares <= 1)).all(axis=None)
-    monkeypatch.setattr(size_tables, "sized", None)  # not needed again
     matrices = heatmaps.cka_sizes(session)
-    assert {name[0] for name in matrices} == {"tiny", "wide"}
-    own = matrices["wide", "A", "A", 0]
-    assert np.allclose(np.diag(own), 1, atol=1e-3)
-    assert np.diag(matrices["wide", "A", "C", 0]).mean() < 0.99
+    assert list(matrices) == [
+        ("tiny/A", "tiny/A"),
+        ("wide/A", "wide/A"),
+        ("tiny/A", "tiny/C"),
+        ("wide/A", "wide/C"),
+        ("tiny/A", "wide/A"),
+    ]
+    own, other = matrices["wide/A", "wide/A"], matrices["wide/A", "wide/C"]
+    assert np.allclose(np.diag(own), 1, atol=1e-3) and np.diag(other).mean() < 0.99
+    start, stop = heatmaps.largest_block(own)
+    assert found["block"][2] == pytest.approx((stop - start) / len(own), abs=2 / len(own))
+    monkeypatch.setattr(size_tables, "sized", None)  # not needed again
+    assert heatmaps.cka_sizes(session)["tiny/A", "wide/A"].equals(matrices["tiny/A", "wide/A"])
+
+
+def test_depths_are_compared_with_the_first(session):
+    depths, matrices = heatmaps.cka_depths(session), heatmaps.cka_sizes(session)
+    assert list(depths) == ["tiny", "wide"]
+    assert depths["tiny"].equals(matrices["tiny/A", "tiny/A"])
+    assert depths["wide"].equals(matrices["tiny/A", "wide/A"])
+    parts = heatmaps.depth_components(session)
+    assert list(parts["network"].unique()) == ["tiny", "wide"]
+    assert parts["share"].between(0, 1 + 1e-12).all()

@@ -233,5 +233,16 @@ def test_a_wide_network_has_more_channels_and_the_same_layers():
     for kernel, ours in zip(plain.parameters(), models.empty("resnet20").parameters(), strict=True):
         assert kernel.shape == ours.shape
     assert wide.eval()(torch.rand(2, 3, 32, 32)).shape == (2, 10)
-    with pytest.raises(ValueError, match="width is 0"):
+
+
+def test_a_width_may_be_a_fraction_that_gives_whole_channels():
+    narrow = models.empty("resnet50", width=0.25)
+    assert list(models.conv_layers(narrow)) == list(models.kernel_shapes("resnet50"))
+    assert narrow.conv1.weight.shape[0] == 16 and narrow.fc.in_features == 512
+    convnet = models.empty("convnet", width=0.5)
+    assert convnet.eval()(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+    assert convnet.fc.in_features == 512
+    with pytest.raises(ValueError, match="width is 0: the first layer of resnet20 would have 0"):
         models.build("resnet20", width=0)
+    with pytest.raises(ValueError, match=r"width is 0.3: .* resnet50 would have 19.2 channels"):
+        models.build("resnet50", width=0.3)

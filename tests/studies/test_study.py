@@ -3,6 +3,7 @@
 import pytest
 from conftest import TINY, tiny_file
 
+from paradoxlib.heatmaps import size_tables
 from paradoxlib.paper import published
 from paradoxlib.studies.study import load, names
 
@@ -36,9 +37,10 @@ def test_all_studies_are_there():
         "cifar10-20",
         "cifar10-batch64",
         "cifar10-convnet",
+        "cifar10-depth101",
+        "cifar10-depth152",
+        "cifar10-depth50",
         "cifar10-rates",
-        "cifar10-resnet101",
-        "cifar10-resnet152",
         "cifar10-resnet32",
         "cifar10-resnet50",
         "cifar10-resnet56",
@@ -283,9 +285,17 @@ def test_learning_rates():
 
 
 def test_studies_of_sizes_differ_in_the_model_alone():
-    first = load("cifar10-width1")
-    for name in ("cifar10-width2", "cifar10-width4", "cifar10-resnet32", "cifar10-resnet56"):
-        other = load(name)
-        assert other.networks == first.networks and other.data == first.data
-        assert other.model != first.model and other.evaluation == first.evaluation
+    for name, others in size_tables.SIZES.items():
+        first = load(name)
+        for other in map(load, others):
+            assert other.networks == first.networks and other.data == first.data
+            assert other.model != first.model and other.evaluation == first.evaluation
     assert load("cifar10-width4").model.width == 4
+    assert load("cifar10-depth152").model.width == 0.25
+
+
+def test_a_width_that_gives_no_whole_channels_is_an_error(tmp_path):
+    text = TINY.replace("resnet20}", "resnet20, width: 0.3}")
+    (tmp_path / "thin.yaml").write_text(text)
+    with pytest.raises(ValueError, match="width is 0.3: the first layer of resnet20 would have 4.8"):
+        load(str(tmp_path / "thin.yaml"))
