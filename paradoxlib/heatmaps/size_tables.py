@@ -45,14 +45,18 @@ def cka_of_sizes(session: Session) -> Kept:
 
     And of this study's first founder with that of each other size.
     """
-    founders = {study: list(networks.items())[:2] for study, (_, networks) in sized(session).items()}
+    founders = {
+        study: list(networks.items())[:2] for study, (_, networks) in sized(session).items()
+    }
     networks = {f"{study}/{name}": one for study, two in founders.items() for name, one in two}
     firsts, seconds = list(networks)[::2], list(networks)[1::2]
     pairs = [*zip(firsts, firsts, strict=True), *zip(firsts, seconds, strict=True)]
     pairs += [(firsts[0], other) for other in firsts[1:]]
     found = cka.cka_matrices(networks, comparing.pictures(session), pairs)
     layers = {a: list(matrix.index) for (a, _), matrix in found.items()}
-    made = {f"{a}|{b}": torch.tensor(m.to_numpy(), dtype=torch.float16) for (a, b), m in found.items()}
+    made = {
+        f"{a}|{b}": torch.tensor(m.to_numpy(), dtype=torch.float16) for (a, b), m in found.items()
+    }
     return made, {"layers": layers, "pairs": pairs}
 
 

@@ -173,7 +173,9 @@ def check_width(name: str, width: float) -> None:
     """Raise ValueError unless the first layer of one of `ARCHITECTURES` gets whole channels."""
     channels = width * ARCHITECTURES[name].network.width
     if channels < 1 or channels != int(channels):
-        raise ValueError(f"width is {width}: the first layer of {name} would have {channels:g} channels")
+        raise ValueError(
+            f"width is {width}: the first layer of {name} would have {channels:g} channels"
+        )
 
 
 def empty(

@@ -260,7 +260,7 @@ def group_means(unit: torch.Tensor, group: slice, alignment: str) -> torch.Tenso
 
 
 def chance_level(
-    architecture: str, alignment: str = "paper", pairs: int = 4, seed: int = 0, width: int = 1
+    architecture: str, alignment: str = "paper", pairs: int = 4, seed: int = 0, width: float = 1
 ) -> float:
     """Return the similarity of two unrelated networks: random kernels of an architecture's shapes.
 
