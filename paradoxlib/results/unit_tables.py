@@ -134,7 +134,7 @@ def unit_layers(session: Session) -> Kept:
     for place in list(at_their_depths(list(where)).values())[:PICTURED]:
         layer, relu = layers[place], where[place]
         answers = unit_samples.paired_samples(networks[a], networks[b], images, relu, SAMPLES)
-        information = torch.from_numpy(units.mutual_information(*answers))
+        information = torch.from_numpy(unit_samples.mutual_information(*answers))
         made[f"{place}|information"] = information.float()
         chosen = zip(*units.best_and_worst(layer.between, JOINT), strict=True)
         made[f"{place}|joint"], _ = unit_samples.joint_histograms(*answers, list(chosen))
@@ -202,7 +202,7 @@ def unit_information(session: Session) -> pd.DataFrame:
     for relation, (a, b) in comparing.example_pairs(session.study).items():
         for place, relu in example_places(networks[a], images).items():
             values = unit_samples.paired_samples(networks[a], networks[b], images, relu, SAMPLES)
-            information = units.mutual_information(*values)
+            information = unit_samples.mutual_information(*values)
             with np.errstate(invalid="ignore", divide="ignore"):  # of a dead unit
                 related = np.corrcoef(torch.cat(values, 1).double().numpy(), rowvar=False)
             related = related[: len(information), len(information) :]

@@ -1,14 +1,17 @@
-"""Activations of units as samples: their moments in one pass, pairs of them, and image patches."""
+"""Activations of units as samples: moments in one pass, what pairs tell, and image patches."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numba import njit
 from torch.nn import functional as F
 
 from paradoxlib.networks import activations
 
+BINS = 20  # of a unit's values, of equal mass: 5 % each
+ZERO = 1e-6  # values up to this one have a bin of their own
 DEAD_SD = 1e-12  # of a unit's activations, over their mean where that is above 1
 GREY = 0.75  # of what of a patch lies beyond the image
 LARGEST = 48  # pixels of a patch that is kept: of photographs all patches would fill the memory
@@ -180,6 +183,51 @@ def cut_patch(image: torch.Tensor, centre: Sequence[float], size: int) -> torch.
     before, after = size // 2, size - size // 2 - 1
     padded = F.pad(image, (before, after, before, after), value=GREY)
     return padded[:, top : top + size, left : left + size]
+
+
+def mutual_information(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:
+    """Return the mutual information (units, units) of all pairs of units, in nats.
+
+    `a` and `b` are paired samples (m, units). Histograms have bins of 5 % of each unit's own values
+    and one bin for what is not above 1e-6, which holds a ReLU's zeros (Li et al., footnote 6).
+    """
+    return information_of_codes(codes(a), codes(b), BINS + 1)
+
+
+def codes(values: torch.Tensor) -> np.ndarray:
+    """Return the bin of each value (m, units) of each unit: uint8 (units, m).
+
+    One bin is for what is at most 1e-6; the others hold 5 % of a unit's values each.
+    """
+    values = values.double()
+    shares = torch.linspace(0, 1, BINS + 1, dtype=torch.float64)[1:-1]
+    edges = torch.quantile(values, shares, dim=0)  # (19, units)
+    edges = torch.cat([torch.full_like(edges[:1], ZERO), edges.clamp(min=ZERO)]).sort(0).values
+    found = torch.searchsorted(edges.T.contiguous(), values.T.contiguous())
+    return found.to(torch.uint8).numpy()
+
+
+@njit(nogil=True, cache=True)
+def information_of_codes(a: np.ndarray, b: np.ndarray, bins: int) -> np.ndarray:
+    """Return the mutual information (units, units) of units given the bins of their values.
+
+    `a` and `b` are (units, m), each value below `bins`. Pairs are counted one after another: all
+    histograms of wide layers together would fill the memory.
+    """
+    m, table = a.shape[1], np.empty((len(a), len(b)))
+    for i in range(len(a)):
+        for j in range(len(b)):
+            counts = np.zeros(bins * bins, np.int32)
+            for k in range(m):
+                counts[np.int64(a[i, k]) * bins + b[j, k]] += 1
+            joint = counts.reshape(bins, bins) / m
+            rows, columns, total = joint.sum(1), joint.sum(0), 0.0
+            for x in range(bins):
+                for y in range(bins):
+                    if joint[x, y]:
+                        total += joint[x, y] * np.log(joint[x, y] / (rows[x] * columns[y]))
+            table[i, j] = total
+    return table
 
 
 def joint_histograms(

@@ -12,14 +12,10 @@ import pandas as pd
 import scipy
 import torch
 from numpy.typing import ArrayLike
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from paradoxlib.networks import activations
 from paradoxlib.similarity import unit_clusters, unit_samples
-
-BINS = 20  # of a unit's values, of equal mass: 5 % each
-ZERO = 1e-6  # values up to this one have a bin of their own
 
 
 class Layer(NamedTuple):
@@ -224,33 +220,6 @@ def best_and_worst(table: np.ndarray, count: int) -> tuple[list[int], list[int]]
     order = [i for i in np.argsort(-values).tolist() if partners[i] >= 0]
     chosen = order[:count] + order[max(count, len(order) - count) :]
     return chosen, partners[chosen].tolist()
-
-
-def codes(values: torch.Tensor) -> torch.Tensor:
-    """Return the bin of each value (m, units), int64.
-
-    One bin is for what is at most 1e-6; the others hold 5 % of a unit's values each.
-    """
-    values = values.double()
-    shares = torch.linspace(0, 1, BINS + 1, dtype=torch.float64)[1:-1]
-    edges = torch.quantile(values, shares, dim=0)  # (19, units)
-    edges = torch.cat([torch.full_like(edges[:1], ZERO), edges.clamp(min=ZERO)]).sort(0).values
-    return torch.searchsorted(edges.T.contiguous(), values.T.contiguous()).T
-
-
-def mutual_information(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:
-    """Return the mutual information (units, units) of all pairs of units, in nats.
-
-    `a` and `b` are paired samples (m, units). Histograms have bins of 5 % of each unit's own values
-    and one bin for what is not above 1e-6, which holds a ReLU's zeros (Li et al., footnote 6).
-    """
-    one = F.one_hot(codes(a), BINS + 1).float().flatten(1)  # (m, units * bins)
-    other = F.one_hot(codes(b), BINS + 1).float().flatten(1)
-    joint = (one.T @ other).double().view(a.shape[1], BINS + 1, b.shape[1], BINS + 1) / len(a)
-    outer = joint.sum((2, 3))[:, :, None, None] / b.shape[1] * (joint.sum((0, 1)) / a.shape[1])
-    seen = joint > 0
-    ratio = joint / outer.where(seen, torch.ones(()).double())
-    return torch.where(seen, joint * ratio.log(), 0.0).sum((1, 3)).numpy()
 
 
 def spectral_clusters(
