@@ -4,7 +4,9 @@ A unit's *match* says how common it is: the correlation with its best partner in
 averaged over the other founders of the study. Units are those of convolutions behind a ReLU.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ import torch
 from paradoxlib import seeds
 from paradoxlib.behaviour import intervals, predictions
 from paradoxlib.networks import activations, models, resnets, surgery
+from paradoxlib.results import unit_tables
 from paradoxlib.results.tables import table
 from paradoxlib.similarity import kernels, units
 from paradoxlib.studies import comparing, sessions, trained
@@ -68,17 +71,19 @@ def unit_facts(session: sessions.Session) -> pd.DataFrame:
     networks, images = comparing.founders(session), comparing.pictures(session)
     labels = session.images("test").first(len(images)).labels
     where = single_places(next(iter(networks.values())), images)
-    found = units.correlations(networks, images, list(where.values()), 50)
+    pairs, best = list(combinations(networks, 2)), defaultdict(list)
+    for (a, b), layers in unit_tables.units_of_pairs(pairs, networks, images, where):
+        for place, layer in layers.items():
+            best[a, place].append(units.semi_match(layer.between)[1])
+            best[b, place].append(units.semi_match(layer.between.T)[1])
     rows = []
     for name, network in networks.items():
         classes = driven_by(network, images, labels, list(where.values()))
         own = kernels.kernels_of(network.state_dict())
         for place, relu in where.items():
-            best = [units.semi_match(found[relu].pair(name, b).between)[1] for b in networks]
-            others = [values for b, values in zip(networks, best, strict=True) if b != name]
             facts = {
-                "unit": range(len(best[0])),
-                "match": np.mean(others, 0),
+                "unit": range(len(own[place])),
+                "match": np.mean(best[name, place], 0),
                 "norm": own[place].norm(dim=1).cpu(),
                 "classes": classes[relu],
             }
@@ -197,14 +202,12 @@ def task_matches(session: sessions.Session) -> pd.DataFrame:
         network.to(session.device)
     everyone = own | others | fresh | {"chance": activations.on_other_images(first)}
     where = activations.relu_places(first, images)
-    found = units.correlations(everyone, images, list(where.values()), 50)
     names = list(own)
     pairs = [(a, b, "strangers") for i, a in enumerate(names) for b in names[i + 1 :]]
     pairs += [(a, b, kind) for kind, some in kinds.items() for a in names for b in some]
     pairs += [(a, "chance", "chance") for a in names[1:]]
     rows = []
-    for a, b, relation in pairs:
-        layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
+    for (a, b, relation), layers in unit_tables.units_of_pairs(pairs, everyone, images, where):
         matched = units.match_table(layers)[["semi_matching", "matching"]]
         named = matched.rename_axis("layer").reset_index()
         rows.append(named.assign(a=a, b=b, relation=relation))

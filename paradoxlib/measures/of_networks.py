@@ -66,8 +66,16 @@ def layers_cka(model_a: torch.nn.Module, model_b: torch.nn.Module, images: torch
 def unit_means(network: torch.nn.Module, images: torch.Tensor) -> dict[str, np.ndarray]:
     """Return {ReLU: the mean of each of its units over positions (n, units)}, float64."""
     relus = list(activations.relu_places(network, images[:1]).values())
-    outputs = activations.record(network, images, relus)
-    return {name: out.double().flatten(2).mean(2).numpy() for name, out in outputs.items()}
+    means = [
+        activations.record(network, batch, relus, mean_over_positions)
+        for batch in images.split(BATCH)
+    ]
+    return {name: torch.cat([some[name] for some in means]).numpy() for name in relus}
+
+
+def mean_over_positions(output: torch.Tensor) -> torch.Tensor:
+    """Return the mean of each unit (n, units) of a layer's output (n, units, ...), float64."""
+    return output.flatten(2).mean(2, dtype=torch.float64)
 
 
 def mean_over_layers(

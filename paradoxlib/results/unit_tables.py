@@ -1,7 +1,7 @@
 """Tables of matched units (Convergent Learning, Li et al. 2015)."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -24,7 +24,7 @@ PATCHES = {"count": 9, "size": 7}  # of each unit; their least side in pixels
 PICTURED = 3  # of the paper's five layers, whose units are shown by patches
 JOINT = 2  # best and worst matched pairs of units whose answers are shown together
 TABLE_BYTES = 2e8  # of correlations of units that are held at once
-OfTwo = TypeVar("OfTwo")
+OfTwo = TypeVar("OfTwo", bound=tuple)  # the names of two networks, and what else
 STATISTICS = units.Layer._fields[:-1]  # of a layer, what is an array
 
 
@@ -75,27 +75,44 @@ def unit_matches(session: Session) -> pd.DataFrame:
     states = trained.load_states(session.study, networks)
     own = {name: kernels.kernels_of(state) for name, state in states.items()}
     pairs, rows = comparing.related_pairs(session.study, networks), []
-    for group in groups_in_memory(pairs, len(everyone), own[next(iter(own))]):
-        names = dict.fromkeys(name for pair in group for name in (pair.a, pair.b))
-        seen = {name: everyone[name] for name in names}
-        found = units.correlations(seen, images, list(where.values()), 50)
-        for a, b, relation in group:
-            layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
-            matched = units.match_table(layers)
-            if b in own:
-                by_weight = {
-                    place: same_partners(layer, own[a][place], own[b][place])
-                    for place, layer in layers.items()
-                    if place in own[a]
-                }
-                matched["by_weight"] = pd.Series(by_weight)
-            matched = matched.rename_axis("layer").reset_index()
-            rows.append(matched.assign(a=a, b=b, relation=relation))
+    for (a, b, relation), layers in units_of_pairs(pairs, everyone, images, where):
+        matched = units.match_table(layers)
+        if b in own:
+            by_weight = {
+                place: same_partners(layer, own[a][place], own[b][place])
+                for place, layer in layers.items()
+                if place in own[a]
+            }
+            matched["by_weight"] = pd.Series(by_weight)
+        matched = matched.rename_axis("layer").reset_index()
+        rows.append(matched.assign(a=a, b=b, relation=relation))
     whole = pd.concat(rows, ignore_index=True)
     return whole[["a", "b", "relation", *whole.columns.drop(["a", "b", "relation"])]]
 
 
-def groups_in_memory(pairs: list[OfTwo], networks: int, layers: models.State) -> list[list[OfTwo]]:
+def units_of_pairs(
+    pairs: Sequence[OfTwo],
+    networks: Mapping[str, torch.nn.Module],
+    images: torch.Tensor,
+    where: Mapping[str, str],
+) -> Iterator[tuple[OfTwo, dict[str, units.Layer]]]:
+    """Yield pairs of networks, (name, name, ...), and their units {place: units.Layer}.
+
+    `where` is {place: layer}. Every network sees the images once, where the correlations of all
+    units fit in memory.
+    """
+    own = kernels.kernels_of(next(iter(networks.values())).state_dict())
+    for group in groups_in_memory(pairs, len(networks), own):
+        names = dict.fromkeys(name for pair in group for name in pair[:2])
+        seen = {name: networks[name] for name in names}
+        found = units.correlations(seen, images, list(where.values()), 50)
+        for pair in group:
+            yield pair, {place: found[relu].pair(*pair[:2]) for place, relu in where.items()}
+
+
+def groups_in_memory(
+    pairs: Sequence[OfTwo], networks: int, layers: models.State
+) -> list[Sequence[OfTwo]]:
     """Return all pairs as one group, or pair by pair where layers are too wide for that."""
     widths = (len(kernels) for kernels in layers.values())
     size = sum(8 * (networks * width) ** 2 for width in widths)
@@ -108,8 +125,7 @@ def strangers_units(session: Session) -> Strangers:
     everyone = comparing.compared(session, session.device)
     networks, images = {name: everyone[name] for name in (a, b)}, comparing.pictures(session)
     where = activations.relu_places(networks[a], images)
-    found = units.correlations(networks, images, list(where.values()), 50)
-    layers = {place: found[relu].pair(a, b) for place, relu in where.items()}
+    ((_, layers),) = units_of_pairs([(a, b)], networks, images, where)
     return Strangers(networks, where, layers)
 
 
