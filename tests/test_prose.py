@@ -64,11 +64,12 @@ def outputs(number):
 
 @cache
 def table(name):
-    """`stem` or `study/stem`; `depths/STUDY` is the CKA of ResNet50's layers with another's."""
+    """`stem` or `study/stem`; `depths/STUDY` is the CKA of `cifar10-depth50`'s layers with another's."""
     study, stem = name.split("/") if "/" in name else ("20", name)
     figures = ROOT / "figures"
     if study == "depths":
-        kept = load_file(figures / "cifar10-resnet50" / "cka_depths.safetensors")[f"cifar10-{stem}"]
+        file = figures / "cifar10-depth50" / "cka_sizes.safetensors"
+        kept = load_file(file)[f"cifar10-depth50/N1|cifar10-{stem}/N1"]
         rows = [(*place, float(kept[place])) for place in np.ndindex(kept.shape)]
         return pd.DataFrame(rows, columns=["layer", "other", "cka"])
     named = figures / (
