@@ -64,7 +64,7 @@ def outputs(number):
 
 @cache
 def table(name):
-    """`stem` or `study/stem`; `depths/STUDY` is the CKA of `cifar10-depth50`'s layers with another's."""
+    """`stem` or `study/stem`; `depths/STUDY` is the CKA of ResNet50's layers with another's."""
     study, stem = name.split("/") if "/" in name else ("20", name)
     figures = ROOT / "figures"
     if study == "depths":

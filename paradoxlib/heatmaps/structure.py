@@ -67,13 +67,15 @@ def first_component(
     ValueError for fewer than 4 images.
     """
     cka.check_count(len(images))
-    shares = {}
-    for name, output in activations.record(model, images, layers).items():
+
+    def share_of_first(output: torch.Tensor) -> torch.Tensor:
         features = output.flatten(1).double()
         features = features - features.mean(0)
         values = torch.linalg.eigvalsh(features @ features.T)
-        shares[name] = (values[-1] / values.sum()).item()
-    return pd.Series(shares, name="first_component")
+        return values[-1] / values.sum()
+
+    shares = activations.record(model, images, layers, share_of_first)
+    return pd.Series(shares, name="first_component").map(torch.Tensor.item)
 
 
 @torch.inference_mode()
@@ -88,9 +90,12 @@ def dominant_images(
     `share` says how many of the images are counted, at least one. The result lies between `share`,
     which comes out where all images are equally far, and 1.
     """
-    count, shares = max(1, round(share * len(images))), {}
-    for name, output in activations.record(model, images, layers).items():
+    count = max(1, round(share * len(images)))
+
+    def share_of_few(output: torch.Tensor) -> torch.Tensor:
         features = output.flatten(1).double()
         far = (features - features.mean(0)).square().sum(1)
-        shares[name] = (far.topk(count).values.sum() / far.sum()).item()
-    return pd.Series(shares, name="dominant_images")
+        return far.topk(count).values.sum() / far.sum()
+
+    shares = activations.record(model, images, layers, share_of_few)
+    return pd.Series(shares, name="dominant_images").map(torch.Tensor.item)
