@@ -13,7 +13,7 @@ from paradoxlib.heatmaps.founder_tables import (
     cka_structure,
     first_components,
 )
-from paradoxlib.heatmaps.size_tables import cka_sizes, sizes
+from paradoxlib.heatmaps.size_tables import cka_sizes, seeds_of_sizes, sizes
 from paradoxlib.heatmaps.structure import checkerboard, largest_block
 from paradoxlib.results import TABLES
 
@@ -31,5 +31,6 @@ __all__ = [
     "depth_components",
     "first_components",
     "largest_block",
+    "seeds_of_sizes",
     "sizes",
 ]

@@ -74,6 +74,20 @@ def cka_sizes(session: Session) -> dict[tuple[str, str], pd.DataFrame]:
     return found
 
 
+def seeds_of_sizes(session: Session) -> dict[str, pd.DataFrame]:
+    """Return {``size with itself`` or ``size with another seed``: CKA of all layers}.
+
+    Of `cka_sizes`; first all sizes with themselves.
+    """
+    found = {}
+    for (a, b), matrix in cka_sizes(session).items():
+        (size, _), (other, _) = (name.split("/") for name in (a, b))
+        if size == other:
+            with_what = "itself" if a == b else "another seed"
+            found[f"{size.removeprefix('cifar10-')} with {with_what}"] = matrix
+    return found
+
+
 @table(
     "sizes",
     "study, network, architecture, width, layers, values, accuracy, block, block_removed, "
@@ -93,12 +107,12 @@ def sizes(session: Session) -> pd.DataFrame:
         kind, answered = one.study.model, accuracies(one).query(CLEAN)
         right = answered.set_index("network")["accuracy"]
         shares = components(networks, some).set_index("network")
+        alone = [(name, name) for name in networks]
+        found = [cka.cka_matrices(networks, images, alone, removed=n) for n in (0, 1)]
         for name, network in networks.items():
-            both = []
-            for removed in (0, 1):
-                matrix = cka.cka_matrices({name: network}, images, removed=removed)[name, name]
-                start, stop = structure.largest_block(matrix)
-                both.append((stop - start) / len(matrix))
+            matrix, _ = own = [matrices[name, name] for matrices in found]
+            runs = [structure.largest_block(one) for one in own]
+            both = [(stop - start) / len(matrix) for start, stop in runs]
             count, here = models.count_values(network), shares.loc[name]
             most = [(here[column] > 0.5).mean() for column in ("share", "dominant")]
             known = study, name, kind.architecture, kind.width, len(matrix), count

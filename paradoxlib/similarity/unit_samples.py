@@ -14,7 +14,7 @@ BINS = 20  # of a unit's values, of equal mass: 5 % each
 ZERO = 1e-6  # values up to this one have a bin of their own
 DEAD_SD = 1e-12  # of a unit's activations, over their mean where that is above 1
 GREY = 0.75  # of what of a patch lies beyond the image
-LARGEST = 48  # pixels of a patch that is kept: of photographs all patches would fill the memory
+LARGEST_PATCH = 48  # pixels that are kept: all patches of photographs would fill the memory
 
 
 class Moments:
@@ -149,8 +149,8 @@ def top_patches(
     -------
     torch.Tensor
         (unit, count, 3, size, size), each unit's highest first. A patch is centred where the unit
-        was highest; what of it lies beyond the image is grey. One of more than `LARGEST` pixels is
-        reduced to them, by averages of areas.
+        was highest; what of it lies beyond the image is grey. One of more than `LARGEST_PATCH`
+        pixels is reduced to them, by averages of areas.
     """
     values, places = [], []
     for batch in images.split(batch_size):
@@ -165,7 +165,7 @@ def top_patches(
     heights = torch.cat(values)  # (image, unit)
     centres = torch.cat(places)  # (image, unit, row and column), 0..1
     count = min(count, len(images))
-    kept = min(size, LARGEST)
+    kept = min(size, LARGEST_PATCH)
     patches = images.new_empty(len(units), count, images.shape[1], kept, kept)
     for unit in range(len(units)):
         for rank, image in enumerate(heights[:, unit].topk(count).indices.tolist()):

@@ -43,6 +43,13 @@ def test_sizes_are_compared_seed_by_seed(session, monkeypatch):
     assert heatmaps.cka_sizes(session)["tiny/A", "wide/A"].equals(matrices["tiny/A", "wide/A"])
 
 
+def test_sizes_stand_beside_their_other_seeds(session):
+    panels, matrices = heatmaps.seeds_of_sizes(session), heatmaps.cka_sizes(session)
+    kinds = ("itself", "another seed")
+    assert list(panels) == [f"{name} with {kind}" for kind in kinds for name in ("tiny", "wide")]
+    assert panels["wide with another seed"].equals(matrices["wide/A", "wide/C"])
+
+
 def test_depths_are_compared_with_the_first(session):
     depths, matrices = heatmaps.cka_depths(session), heatmaps.cka_sizes(session)
     assert list(depths) == ["tiny", "wide"]

@@ -73,7 +73,7 @@ def test_large_patches_are_reduced(monkeypatch):
     model = torch.nn.Sequential(torch.nn.Conv2d(3, 1, 1, bias=False), torch.nn.ReLU())
     images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     whole = unit_samples.top_patches(model, images, "relu_1", [0], count=2, size=12)
-    monkeypatch.setattr(unit_samples, "LARGEST", 4)
+    monkeypatch.setattr(unit_samples, "LARGEST_PATCH", 4)
     reduced = unit_samples.top_patches(model, images, "relu_1", [0], count=2, size=12)
     assert reduced.shape == (1, 2, 3, 4, 4)
     torch.testing.assert_close(reduced[..., 0, 0], whole[..., :3, :3].mean((3, 4)))
