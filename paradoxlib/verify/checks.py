@@ -80,7 +80,7 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
         tolerance = tolerate(study, images)
         checks += [
             check_accuracy(session, here, images, seed, tolerance),
-            check_transplants(session, images, tolerance),
+            check_transplants(session, here, images, tolerance),
         ]
     return pd.DataFrame(checks)
 
@@ -96,19 +96,23 @@ def unchecked(results: Iterable[str], note: str) -> list[Check]:
 
 
 def check_files(study: Study) -> Check:
-    """Compare all files of a study with the hashes that were written when it was published."""
+    """Compare all files of a study with the hashes that were written when it was published.
+
+    Networks whose weights are here and were not published are left to `check_weights`.
+    """
     manifest = paths.manifest_file(study.name)
     if not manifest.is_file():
         return unchecked(["files"], f"{manifest.name} is not there")[0]
     lines = (line.split("  ", 1) for line in manifest.read_text().splitlines())
     known = {name: digest for digest, name in lines}
-    if not with_weights(study):
+    networks = [paths.weights_file(study.name, name) for name in with_weights(study)]
+    if not networks:
         known = {name: digest for name, digest in known.items() if name.startswith("figures/")}
-    here = {path.relative_to(paths.HOME).as_posix(): path for path in list_files(study)}
+    files = {path.relative_to(paths.HOME).as_posix(): path for path in list_files(study)}
     found = {
         name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in here.items()
-        if name in known or name.startswith("figures/")  # weights more are checked by themselves
+        for name, path in files.items()
+        if name in known or path not in networks
     }
     names = sorted({*known, *found})
     changed = [name for name in names if known.get(name) != found.get(name)]
@@ -188,14 +192,17 @@ def check_accuracy(
 
 
 def check_transplants(
-    session: Session, images: datasets.Images | datasets.ImageFiles, tolerance: Tolerance
+    session: Session,
+    here: list[str],
+    images: datasets.Images | datasets.ImageFiles,
+    tolerance: Tolerance,
 ) -> Check:
     """Compare the visual intelligence after some transplants."""
     study = session.study
     table = committed(study, "transplants")
     known = table.set_index("transplant")["visual_intelligence"]
     images, both = images.first(study.transplant_images), list(known.index[:2])
-    if missing := [name for name in both if name not in with_weights(study)]:
+    if missing := [name for name in both if name not in here]:
         return unchecked(["transplants"], f"no weights of {' and '.join(missing)}")[0]
     ours, theirs = trained.load_states(study, both).values()
     plan = surgery.plan_transplants(ours)

@@ -117,6 +117,18 @@ def test_the_networks_that_are_here_are_checked(published):
     assert table.loc["transplants", "note"] == "no weights of A"
 
 
+def test_weights_that_were_not_published_are_checked_by_their_hash_and_other_files_named(published):
+    path = paths.weights_file("tiny", "C")
+    kept = path.read_bytes()
+    path.unlink()
+    publishing.write_manifest(published.study)
+    path.write_bytes(kept)
+    assert checks.verify(published).set_index("result").loc["files", "agrees"]
+    path.with_stem("another").write_bytes(kept)
+    table = checks.verify(published).set_index("result")
+    assert not table.loc["files", "agrees"] and "tiny/another" in table.loc["files", "note"]
+
+
 def test_weights_that_were_published_are_missed(published):
     paths.weights_file("tiny", "C").unlink()
     table = checks.verify(published).set_index("result")
