@@ -21,7 +21,7 @@ processes.watch_parent(os.getppid(), processes.end_session)
 child = subprocess.Popen([sys.executable, "-c", {SLEEPER!r}])
 apart = subprocess.Popen([sys.executable, "-c", {SLEEPER!r}], start_new_session=True)
 orphan = subprocess.check_output(["sh", "-c", "sleep 60 >&2 & echo $!"], text=True)
-print(os.getpid(), child.pid, apart.pid, orphan, flush=True)
+print(os.getpid(), child.pid, apart.pid, int(orphan), flush=True)
 {SLEEPER}
 """
 
