@@ -238,8 +238,12 @@ def score_measures(
     pairs: pd.DataFrame,
     columns: Iterable[str],
     units: Mapping[str, Any] | None = None,
+    compatibility: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return how the measures in columns of a table of pairs (a, b) go with its compatibility.
+
+    Where the table holds only some pairs, `compatibility` is that of all, (network, network):
+    relabelled networks make pairs that were not measured.
 
     Returns
     -------
@@ -249,14 +253,15 @@ def score_measures(
         ``low`` to ``high``, and ``p`` by permutation;
         and ``chosen`` and ``reported``, rho over the families of either half (see `halves`).
     """
-    compatibility = matrix_of(pairs, "compatibility")
+    if compatibility is None:
+        compatibility = matrix_of(pairs, "compatibility")
     names = list(compatibility)
     families = [family_of[name] for name in names]
     resampled = intervals.resampled_units(names, units)
     in_half = [np.array([name in half for name in names]) for half in halves(family_of, names)]
     rows = []
     for column in columns:
-        matrix = matrix_of(pairs, column).loc[names, names]
+        matrix = matrix_of(pairs, column).reindex(index=names, columns=names)
         behaviour, own = compatibility.to_numpy(), matrix.to_numpy()
         defined = ~np.isnan(behaviour) & ~np.isnan(own)
         for which in PAIRS:
@@ -267,7 +272,8 @@ def score_measures(
                 x, y = (ranks(values, chosen) for values in (behaviour, own))
                 rho, low, high = correlation_interval(x, y, chosen, resampled)
                 strata = None if which == "all pairs" else families
-                p = permutation_test(x, y, chosen, strata)
+                every = chosen_pairs(family_of, names, which) & ~np.isnan(behaviour)
+                p = permutation_test(ranks(behaviour, every), y, chosen, strata)
                 row |= {"rho": rho, "low": low, "high": high, "p": p}
                 for name, half in zip(("chosen", "reported"), in_half, strict=True):
                     some = chosen & half & half[:, None]

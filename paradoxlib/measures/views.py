@@ -132,14 +132,17 @@ def pairwise(
     function: Callable[[Any, Any], float],
     networks: Mapping[str, Any],
     mapper: Callable[..., Iterable[float]] = map,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> pd.DataFrame:
     """Return the matrix (network, network) of function(a, b), nan on the diagonal.
 
-    `networks` holds what the function takes, by name. It is called once a pair, a before b;
-    `mapper` is `map` or that of a pool.
+    `networks` holds what the function takes, by name. It is called once for each of the pairs (all
+    of them, a before b, where none are named; else nan stands for the others); `mapper` is `map` or
+    that of a pool.
     """
     names = list(networks)
-    table, pairs = pd.DataFrame(np.nan, names, names), list(combinations(names, 2))
+    table = pd.DataFrame(np.nan, names, names)
+    pairs = list(combinations(names, 2)) if pairs is None else pairs
     ones, others = ([networks[name] for name in side] for side in zip(*pairs, strict=True))
     for (a, b), value in zip(pairs, mapper(function, ones, others), strict=True):
         table.loc[a, b] = table.loc[b, a] = value

@@ -1,16 +1,19 @@
 """Does any measure see which strangers behave alike? All pairs of a population, split honestly."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 
 from paradoxlib.behaviour import correspondence, scores
 from paradoxlib.measures import views
 from paradoxlib.measures.catalogue import MEASURES
-from paradoxlib.results.behaviour_tables import accuracies
+from paradoxlib.results.behaviour_tables import accuracies, compatibilities
 from paradoxlib.results.measure_tables import tabulate_measures
 from paradoxlib.results.tables import table
 from paradoxlib.studies import comparing, trained
 from paradoxlib.studies.sessions import Session
+from paradoxlib.studies.study import Study
 
 BY_PREDICTIONS = [name for name in MEASURES if name.startswith(("equal", "error"))]
 # What can be computed of many pairs: of weights alone, of the features of a few images, and, to
@@ -22,21 +25,45 @@ MEASURED = [
 ]
 BASELINE = "closeness of clean accuracies"  # minus their difference: what no measure is needed for
 SPLITS = 5
+MOST_PAIRS = 3000  # of which measures are taken
+
+
+def measured_pairs(study: Study, most: int) -> list[tuple[str, str]]:
+    """Return the pairs that are measured: so many at most, all relatives first.
+
+    The others are strangers drawn at random, whatever their compatibility: pairs chosen by it would
+    change how measures go with it.
+    """
+    every = list(combinations(study.networks, 2))
+    apart = [study.family_of[a] != study.family_of[b] for a, b in every]
+    order = np.random.default_rng(0).permutation(len(every))
+    taken = sorted(order, key=lambda place: apart[place])[:most]  # stable: relatives first
+    return [every[place] for place in sorted(taken)]
+
+
+def bench_depends(study: Study) -> tuple:
+    """Return what the measures depend on beside the networks' predictions."""
+    drawn = len(study.networks) * (len(study.networks) - 1) // 2 > MOST_PAIRS
+    return (MEASURED, views.FEW, *([MOST_PAIRS] if drawn else []))
 
 
 @table(
     "population_measures",
     "a, b, relation, compatibility, {measured}",
     needs="weights, images, predictions",
-    depends=lambda study: (MEASURED, views.FEW),
+    depends=bench_depends,
 )
 def population_measures(session: Session) -> pd.DataFrame:
-    """Measures of weights, of features and of predictions for all pairs of networks."""
+    """Measures of weights, of features and of predictions for pairs of networks.
+
+    All relatives, and strangers up to `MOST_PAIRS` in all, drawn at random where there are more.
+    """
     study = session.study
     images = {"clean": comparing.pictures(session, views.FEW)}
     shown = views.Stimuli(images, architecture=study.model.architecture)
     networks = {name: trained.load_network(study, name) for name in study.networks}
-    return tabulate_measures(session, MEASURED, networks, shown)
+    pairs = measured_pairs(study, MOST_PAIRS)
+    return tabulate_measures(session, MEASURED, networks, shown, pairs)
 
 
 @table(
@@ -54,7 +81,8 @@ def population_scores(session: Session) -> pd.DataFrame:
     clean = scores.clean_accuracy(accuracies(session))
     values[BASELINE] = -(values["a"].map(clean) - values["b"].map(clean)).abs()
     measures = [*MEASURED, BASELINE]
-    return correspondence.score_measures(study.family_of, values, measures, study.units)
+    known = compatibilities(session)["distortions"]
+    return correspondence.score_measures(study.family_of, values, measures, study.units, known)
 
 
 @table("population_splits", "split, pairs, measure, chosen, reported", needs="population_measures")

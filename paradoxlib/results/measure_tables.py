@@ -139,10 +139,16 @@ def matched_networks(session: Session, seen: Mapping[str, views.View]) -> pd.Dat
     return views.pairwise(lambda a, b: found[a, b], {name: name for name in networks})
 
 
-def of_all_pairs(session: Session, name: str, seen: Mapping[str, views.View]) -> pd.DataFrame:
+def measure_matrix(
+    session: Session,
+    name: str,
+    seen: Mapping[str, views.View],
+    pairs: Sequence[tuple[str, str]] | None = None,
+) -> pd.DataFrame:
     """Return a measure's matrix (network, network), by the faster way where there is one.
 
-    Else as many pairs are compared at once as torch may use threads.
+    Such a way gives all pairs. Else the given ones are compared (all, where none are given), as
+    many at once as torch may use threads.
     """
     if name == MATCHED:
         return matched_networks(session, seen)
@@ -153,7 +159,7 @@ def of_all_pairs(session: Session, name: str, seen: Mapping[str, views.View]) ->
         layers = rows(session)
         return correspondence.matrix_of(layers[layers["relation"] != "chance"], column)
     with devices.thread_pool() as pool:
-        return views.pairwise(MEASURES[name].pair, seen, pool.map)
+        return views.pairwise(MEASURES[name].pair, seen, pool.map, pairs)
 
 
 def level_of(session: Session, name: str, seen: Mapping[str, views.View]) -> float:
@@ -189,14 +195,19 @@ def tabulate_measures(
     measures: Collection[str],
     networks: Mapping[str, torch.nn.Module],
     shown: views.Stimuli,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> pd.DataFrame:
-    """Return a row for each pair of networks: their relation, compatibility and measures."""
+    """Return a row for each pair of networks, all or those given.
+
+    It holds their relation, compatibility and measures.
+    """
     seen = views_of(session, networks, shown)
+    pairs = list(combinations(seen, 2)) if pairs is None else pairs
     matrices = {"compatibility": compatibilities(session)["distortions"]}
     for name in tqdm(measures, desc=f"measures of {len(seen)} networks", unit="measure"):
-        matrices[name] = of_all_pairs(session, name, seen)
+        matrices[name] = measure_matrix(session, name, seen, pairs)
     rows = []
-    for a, b in combinations(seen, 2):
+    for a, b in pairs:
         row = {"a": a, "b": b, "relation": paradox.relation(a, b, session.study.parents)}
         rows.append(row | {name: matrix.loc[a, b] for name, matrix in matrices.items()})
     return pd.DataFrame(rows)

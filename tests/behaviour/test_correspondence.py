@@ -94,6 +94,13 @@ def test_the_bench_finds_the_measure_that_goes_with_behaviour():
     assert table.loc[("good", "all pairs"), "p"] < 0.01
     assert abs(table.loc[("bad", "all pairs"), "rho"]) < 0.4
     assert table.loc[("good", "within families"), "n"] == 6
+    every = correspondence.matrix_of(pairs, "compatibility")
+    again = correspondence.score_measures(family_of, pairs, ["good", "bad"], None, every)
+    pd.testing.assert_frame_equal(again, scored)
+    some = correspondence.score_measures(family_of, pairs[::2], ["good", "bad"], None, every)
+    some = some.set_index(["measure", "pairs"])
+    assert some.loc[("good", "all pairs"), "p"] < 0.01 < some.loc[("bad", "all pairs"), "p"]
+    assert some["n"].max() == len(pairs) / 2
     few = correspondence.score_measures(family_of, pairs[:2], ["good"])
     assert few["n"].max() == 2 and few["rho"].isna().all()
 

@@ -16,3 +16,9 @@ def test_all_pairs_are_asked_once_in_the_order_of_names():
     assert asked == [(5, 3), (5, 10), (3, 10)]
     assert matrix.loc["x", "z"] == matrix.loc["z", "x"] == -5
     assert np.isnan(np.diag(matrix)).all()
+
+
+def test_pairs_that_are_named_are_asked_alone():
+    matrix = views.pairwise(lambda a, b: a - b, {"x": 5, "y": 3, "z": 10}, pairs=[("x", "z")])
+    assert matrix.loc["x", "z"] == matrix.loc["z", "x"] == -5
+    assert matrix.notna().to_numpy().sum() == 2

@@ -120,6 +120,17 @@ def test_measures_of_all_pairs(tiny_trained, monkeypatch):
     assert scores["measure"].unique().tolist() == [*few, bench_tables.BASELINE]
 
 
+def test_pairs_that_are_measured_are_all_relatives_and_strangers_drawn():
+    study = load("population-sample")
+    every = bench_tables.measured_pairs(study, 10**6)
+    assert every == list(combinations(study.networks, 2))
+    some = bench_tables.measured_pairs(study, 300)
+    assert len(some) == 300 and set(some) < set(every)
+    assert some == sorted(some, key=every.index)
+    related = {pair for pair in every if study.family_of[pair[0]] == study.family_of[pair[1]]}
+    assert related < set(some)
+
+
 def test_the_best_of_one_half_is_reported_on_the_other(monkeypatch, home):
     """A measure that is compatibility itself is chosen and holds up; noise is not chosen."""
     source, founders = np.random.default_rng(0), list("ABCDEFGH")

@@ -38,7 +38,7 @@ def test_the_fast_way_to_all_pairs_gives_each_pair_s_value(tiny_trained, monkeyp
         tiny_trained, comparing.compared(tiny_trained), measure_tables.shown_to(tiny_trained)
     )
     one = results.MEASURES[name].pair(seen["A"], seen["C"])
-    all_pairs = measure_tables.of_all_pairs(tiny_trained, name, seen)
+    all_pairs = measure_tables.measure_matrix(tiny_trained, name, seen)
     assert all_pairs.loc["A", "C"] == pytest.approx(one, abs=1e-6), name
 
 
