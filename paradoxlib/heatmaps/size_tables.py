@@ -16,7 +16,7 @@ from paradoxlib.studies.study import Study, load
 
 CLEAN = "distortion == 'contrast' and level == 1"  # of conditions, the images as they are
 SIZES = {  # {study: studies of the same networks in other sizes, trained with the same settings}
-    "cifar10-width1": ("cifar10-width2", "cifar10-resnet32", "cifar10-resnet56"),
+    "cifar10-width1": ("cifar10-width2", "cifar10-width4", "cifar10-resnet32", "cifar10-resnet56"),
     "cifar10-depth50": ("cifar10-depth101", "cifar10-depth152"),
 }
 
