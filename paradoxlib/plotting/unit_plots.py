@@ -195,9 +195,10 @@ def draw_heatmaps(
     label them.
     """
     columns = len(panels) if len(panels) < 4 else len(panels) // 2
+    side = min(4.4, 15 / columns)  # of a panel, inches
     if axes is None:
         rows = len(panels) // columns
-        size = (4.4 * columns + 1, 4.4 * rows + 0.3)
+        size = (side * columns + 1, side * rows + 0.3)
         axes = plt.subplots(rows, columns, figsize=size)[1]
     axes = np.atleast_1d(axes)
     for ax, (name, table) in zip(axes.flat, panels.items(), strict=True):
@@ -214,7 +215,7 @@ def draw_heatmaps(
         ax.set_title(name, fontsize=10)
         lines = (ax.yaxis, table.index, ax.axhline), (ax.xaxis, table.columns, ax.axvline)
         for axis, layers, draw_line in lines:
-            ticks = stage_starts(layers)
+            ticks = stage_starts(layers, 0.176 / side)
             axis.set_ticks(ticks, layers[ticks], fontsize=8)
             axis.set_label_text(layers.name or "", fontsize=9)
             for edge in ticks[1:-1]:
@@ -225,11 +226,14 @@ def draw_heatmaps(
     return axes
 
 
-def stage_starts(layers: pd.Index) -> list[int]:
-    """Return the places where stages begin, but those too close to the one before to be named."""
+def stage_starts(layers: pd.Index, room: float) -> list[int]:
+    """Return the places where stages begin, but those too close to the one before to be named.
+
+    A name takes this share of the layers' length.
+    """
     names = re.compile(r"conv1|fc|res\da_branch2a")
     starts = [i for i, layer in enumerate(layers) if names.fullmatch(layer)]
-    return starts[:1] + [i for before, i in pairwise(starts) if i - before > len(layers) / 25]
+    return starts[:1] + [i for before, i in pairwise(starts) if i - before > len(layers) * room]
 
 
 def draw_component_shares(table: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Axes:

@@ -111,7 +111,8 @@ def test_heatmaps_tick_the_stages():
 
 def test_stages_too_close_to_the_one_before_have_no_tick():
     layers = pd.Index(["conv1", "res2a_branch2a", *(f"bn_{i}" for i in range(48)), "fc"])
-    assert unit_plots.stage_starts(layers) == [0, 50]
+    assert unit_plots.stage_starts(layers, 0.04) == [0, 50]
+    assert unit_plots.stage_starts(layers, 0.01) == [0, 1, 50]
 
 
 def test_shares_are_a_line_for_each_network():
