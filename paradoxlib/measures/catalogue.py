@@ -99,7 +99,7 @@ def of_layers(
     """Return the measure of a function of two layers' features: the mean over ReLUs."""
 
     def pair(a: View, b: View) -> float:
-        return of_networks.mean_over_layers(function, a.features, b.features)
+        return of_networks.mean_over_layers(function, a.alone(function), b.alone(function))
 
     level = chance.of_other_images(pair)
     return Measure("images", pair, (lowest, highest), unchanged_by, source, level, function)

@@ -4,10 +4,14 @@ Each takes x (n, units of one layer) and y (n, units of the other), a row for ea
 same images in the same order, float; the numbers of units may differ. It returns a number that is
 higher the more alike the layers are. All are computed in float64, and a constant unit is left out;
 nan where a layer has no other. `catalogue` says what each does not see, its range and its source.
+
+Each has two steps: what is computed of a layer alone, which many pairs share, and what of both.
 """
 
 import math
 from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
 
 import numpy as np
 import scipy
@@ -18,7 +22,6 @@ NEIGHBOURS = 10
 VARIANCE_KEPT = 0.99  # by SVCCA
 LEAST = 3  # images
 SCALE_QUANTILE = 0.9  # of the distances; RTD-Lite divides by it
-Features = Callable[[np.ndarray, np.ndarray], float]
 
 
 def centred(x: np.ndarray) -> np.ndarray:
@@ -34,13 +37,6 @@ def centred(x: np.ndarray) -> np.ndarray:
         )
     varies = np.ptp(x, axis=0) > 1e-12 * np.abs(x).max(initial=0)
     return x[:, varies] - x[:, varies].mean(0)
-
-
-def both(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return both layers' features, `centred`; ValueError where they have other images."""
-    if len(x) != len(y):
-        raise ValueError(f"features of {len(x)} and {len(y)} images: the same images are wanted")
-    return centred(x), centred(y)
 
 
 def basis(x: np.ndarray, share: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -62,59 +58,99 @@ def nuclear(x: np.ndarray) -> float:
     return float(np.linalg.svd(x, compute_uv=False).sum())
 
 
-def defined(function: Features) -> Features:
-    """Return a measure of features that is nan where a layer has no unit that varies."""
+class Features:
+    """A measure of two layers' features: called with both, or in two steps.
 
-    def checked(x: np.ndarray, y: np.ndarray) -> float:
-        x, y = both(x, y)
-        return function(x, y) if x.size and y.size else np.nan
+    `alone` computes what it takes of one layer, `between` compares that of two layers of the same
+    images.
+    """
 
-    checked.__doc__, checked.__name__ = function.__doc__, function.__name__
-    return checked
+    __name__: str
+
+    def __init__(
+        self, prepare: Callable[[np.ndarray], Any], compare: Callable[[Any, Any], float]
+    ) -> None:
+        self.prepare, self.compare = prepare, compare
+        update_wrapper(self, compare)
+
+    def alone(self, x: np.ndarray) -> Any:
+        """Return what is compared of a layer's features (n, units); None where none varies."""
+        x = centred(x)
+        return self.prepare(x) if x.size else None
+
+    def between(self, one: Any, other: Any) -> float:
+        """Return the measure of two layers by what `alone` made of them; nan for None."""
+        return np.nan if one is None or other is None else float(self.compare(one, other))
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> float:
+        """Return the measure of two layers' features; ValueError where they have other images."""
+        if len(x) != len(y):
+            raise ValueError(
+                f"features of {len(x)} and {len(y)} images: the same images are wanted"
+            )
+        return self.between(self.alone(x), self.alone(y))
 
 
-@defined
+def of_each(prepare: Callable[[np.ndarray], Any]) -> Callable[[Callable], Features]:
+    """Make a measure of a function that compares what `prepare` makes of each layer's features.
+
+    They are `centred`.
+    """
+    return lambda compare: Features(prepare, compare)
+
+
+def ranked(values: np.ndarray) -> np.ndarray:
+    """Return the ranks of values about their mean, of length 1; nan where all are the same."""
+    ranks = scipy.stats.rankdata(values)
+    ranks -= ranks.mean()
+    with np.errstate(invalid="ignore"):
+        return ranks / np.linalg.norm(ranks)
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    """Return a matrix divided by its norm."""
+    return x / np.linalg.norm(x)
+
+
+def correlation_distances(x: np.ndarray) -> np.ndarray | None:
+    """Return the ranks of 1 - Pearson's r of the images' units; None for a single unit."""
+    return None if x.shape[1] < 2 else ranked(distance.pdist(x, "correlation"))
+
+
+@of_each(correlation_distances)
 def rsa(x: np.ndarray, y: np.ndarray) -> float:
     """Return Spearman's correlation of the distances between images, 1 - Pearson's r of units."""
-    if min(x.shape[1], y.shape[1]) < 2:
-        return np.nan
-    return float(
-        scipy.stats.spearmanr(
-            distance.pdist(x, "correlation"),
-            distance.pdist(y, "correlation"),
-        )[0]
-    )
+    return x @ y
 
 
-@defined
+@of_each(lambda x: ranked(distance.pdist(x)))
 def rsa_euclidean(x: np.ndarray, y: np.ndarray) -> float:
     """Return Spearman's correlation of the Euclidean distances between images."""
-    return float(scipy.stats.spearmanr(distance.pdist(x), distance.pdist(y))[0])
+    return x @ y
 
 
-@defined
+@of_each(unit)
 def procrustes(x: np.ndarray, y: np.ndarray) -> float:
     """Return the cosine of the layers' features under the best rotation of one of them."""
-    return nuclear(x.T @ y) / float(np.linalg.norm(x) * np.linalg.norm(y))
+    return nuclear(x.T @ y)
 
 
-@defined
+@of_each(unit)
 def shape_closeness(x: np.ndarray, y: np.ndarray) -> float:
     """Return minus the angle between the layers' features under the best rotation, in radians."""
-    cosine = nuclear(x.T @ y) / float(np.linalg.norm(x) * np.linalg.norm(y))
-    return -math.acos(min(cosine, 1.0))
+    return -math.acos(min(nuclear(x.T @ y), 1.0))
 
 
-@defined
-def cca(x: np.ndarray, y: np.ndarray) -> float:
+@of_each(lambda x: basis(x)[0])
+def cca(u: np.ndarray, v: np.ndarray) -> float:
     """Return the mean canonical correlation."""
-    return canonical(basis(x)[0], basis(y)[0])
+    return canonical(u, v)
 
 
-@defined
-def svcca(x: np.ndarray, y: np.ndarray) -> float:
+@of_each(lambda x: basis(x, VARIANCE_KEPT)[0])
+def svcca(u: np.ndarray, v: np.ndarray) -> float:
     """Return the mean canonical correlation of the directions with 99 % of the variance."""
-    return canonical(basis(x, VARIANCE_KEPT)[0], basis(y, VARIANCE_KEPT)[0])
+    return canonical(u, v)
 
 
 def canonical(u: np.ndarray, v: np.ndarray) -> float:
@@ -122,41 +158,40 @@ def canonical(u: np.ndarray, v: np.ndarray) -> float:
     return nuclear(u.T @ v) / min(u.shape[1], v.shape[1])
 
 
-@defined
-def pwcca(x: np.ndarray, y: np.ndarray) -> float:
+def with_basis(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return centred features and an orthonormal basis of them."""
+    return x, basis(x)[0]
+
+
+@of_each(with_basis)
+def pwcca(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> float:
     """Return the canonical correlations' mean, weighted by what each direction adds to a layer.
 
     The mean of the weightings by either layer.
     """
-    u, v = basis(x)[0], basis(y)[0]
+    (x, u), (y, v) = one, other
     left, correlations, right = np.linalg.svd(u.T @ v, full_matrices=False)
     weights = [np.abs((u @ left).T @ x).sum(1), np.abs((v @ right.T).T @ y).sum(1)]
     return float(np.mean([np.average(correlations, weights=w) for w in weights]))
 
 
-@defined
-def regression(x: np.ndarray, y: np.ndarray) -> float:
+@of_each(lambda x: with_basis(unit(x)))
+def regression(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> float:
     """Return the share of variance that the best linear map explains, the mean of both ways."""
-    u, v = basis(x)[0], basis(y)[0]
-    shares = (
-        np.linalg.norm(u.T @ y) ** 2 / np.linalg.norm(y) ** 2,
-        np.linalg.norm(v.T @ x) ** 2 / np.linalg.norm(x) ** 2,
-    )
-    return float(np.mean(shares))
+    (x, u), (y, v) = one, other
+    return float((np.linalg.norm(u.T @ y) ** 2 + np.linalg.norm(v.T @ x) ** 2) / 2)
 
 
-@defined
+@of_each(lambda x: x / np.sqrt(np.linalg.norm(x.T @ x)))
 def linear_cka(x: np.ndarray, y: np.ndarray) -> float:
     """Return linear centred kernel alignment; its estimate is biased upwards for few images."""
-    scale = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
-    return float(np.linalg.norm(x.T @ y) ** 2 / scale)
+    return float(np.linalg.norm(x.T @ y) ** 2)
 
 
-@defined
+@of_each(lambda x: unit(doubly_centred(gaussian(x))))
 def kernel_cka(x: np.ndarray, y: np.ndarray) -> float:
     """Return centred kernel alignment under Gaussian kernels as wide as the median distance."""
-    k, l = (doubly_centred(gaussian(z)) for z in (x, y))  # noqa: E741 (the literature's names)
-    return float((k * l).sum() / (np.linalg.norm(k) * np.linalg.norm(l)))
+    return np.vdot(x, y)
 
 
 def gaussian(x: np.ndarray) -> np.ndarray:
@@ -170,19 +205,10 @@ def doubly_centred(matrix: np.ndarray) -> np.ndarray:
     return matrix - matrix.mean(0) - matrix.mean(1, keepdims=True) + matrix.mean()
 
 
-@defined
+@of_each(lambda x: unit(doubly_centred(distance.squareform(distance.pdist(x)))))
 def distance_correlation(x: np.ndarray, y: np.ndarray) -> float:
     """Return the distance correlation."""
-    a, b = (doubly_centred(distance.squareform(distance.pdist(z))) for z in (x, y))
-    scale = np.linalg.norm(a) * np.linalg.norm(b)
-    return float(np.sqrt(max((a * b).sum(), 0) / scale))
-
-
-@defined
-def neighbours(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the share of each image's nearest neighbours that both layers have (Jaccard)."""
-    a, b = (nearest(z) for z in (x, y))
-    return float(((a & b).sum(1) / (a | b).sum(1)).mean())
+    return np.sqrt(max(np.vdot(x, y), 0))
 
 
 def nearest(x: np.ndarray) -> np.ndarray:
@@ -195,21 +221,37 @@ def nearest(x: np.ndarray) -> np.ndarray:
     return found
 
 
-@defined
-def topology(x: np.ndarray, y: np.ndarray) -> float:
+@of_each(nearest)
+def neighbours(x: np.ndarray, y: np.ndarray) -> float:
+    """Return the share of each image's nearest neighbours that both layers have (Jaccard)."""
+    return ((x & y).sum(1) / (x | y).sum(1)).mean()
+
+
+def scaled_distances(x: np.ndarray) -> np.ndarray:
+    """Return the condensed distances between images, in units of their .9 quantile."""
+    apart = distance.pdist(x)
+    return apart / np.quantile(apart, SCALE_QUANTILE)
+
+
+def with_tree(apart: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return condensed distances and the length of their shortest tree."""
+    return apart, spanning(apart).sum()
+
+
+@of_each(lambda x: with_tree(scaled_distances(x)))
+def topology(one: tuple[np.ndarray, float], other: tuple[np.ndarray, float]) -> float:
     """Return minus the divergence of how images connect into clusters, scale by scale (RTD-Lite).
 
     Each layer's images are joined by the shortest tree; so are those of both layers, each pair at
     the shorter of its two distances. The divergence is what the layers' own trees are longer by, a
     connection on average, the mean of both. Distances are in units of their .9 quantile.
     """
-    a, b = (distance.pdist(z) for z in (x, y))
-    a, b = (d / np.quantile(d, SCALE_QUANTILE) for d in (a, b))
-    shared = spanning(np.minimum(a, b)).sum()
-    return -float((spanning(a).sum() + spanning(b).sum()) / 2 - shared) / (len(x) - 1)
+    (a, own), (b, others) = one, other
+    shared = spanning(np.minimum(a, b))
+    return -((own + others) / 2 - shared.sum()) / len(shared)
 
 
-@defined
+@of_each(lambda x: spanning(scaled_distances(x)))
 def clusters(x: np.ndarray, y: np.ndarray) -> float:
     """Return minus the distance of the layers' barcodes in dimension 0, images unpaired.
 
@@ -217,11 +259,7 @@ def clusters(x: np.ndarray, y: np.ndarray) -> float:
     the shortest tree. Their Wasserstein distance, a connection on average; distances are in units
     of their .9 quantile.
     """
-    lengths = []
-    for z in (x, y):
-        apart = distance.pdist(z)
-        lengths.append(spanning(apart / np.quantile(apart, SCALE_QUANTILE)))
-    return -float(np.abs(lengths[0] - lengths[1]).mean())
+    return -np.abs(x - y).mean()
 
 
 def spanning(apart: np.ndarray) -> np.ndarray:

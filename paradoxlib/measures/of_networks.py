@@ -78,14 +78,13 @@ def mean_over_positions(output: torch.Tensor) -> torch.Tensor:
     return output.flatten(2).mean(2, dtype=torch.float64)
 
 
-def mean_over_layers(
-    function: of_features.Features, a: dict[str, np.ndarray], b: dict[str, np.ndarray]
-) -> float:
+def mean_over_layers(function: of_features.Features, a: dict[str, Any], b: dict[str, Any]) -> float:
     """Return the mean of a measure of features over the layers that both networks have.
 
-    Layers of which it is not defined are left out; nan where there is no other.
+    Of each network are given the layers as `function.alone` made them. Those of which it is not
+    defined are left out; nan where there is no other.
     """
-    values = [function(a[name], b[name]) for name in a if name in b]
+    values = [function.between(a[name], b[name]) for name in a if name in b]
     values = [value for value in values if not np.isnan(value)]
     return float(np.mean(values)) if values else np.nan
 

@@ -15,7 +15,7 @@ import torch
 
 from paradoxlib.behaviour import scores
 from paradoxlib.images import distortions
-from paradoxlib.measures import of_networks, of_weights
+from paradoxlib.measures import of_features, of_networks, of_weights
 from paradoxlib.networks import activations, models
 from paradoxlib.similarity import permutations
 
@@ -52,6 +52,7 @@ class View:
     stimuli: Stimuli
     predict: Callable[[str], torch.Tensor] | None = None
     outputs: dict[str, torch.Tensor] = field(default_factory=dict)
+    prepared: tuple[of_features.Features, dict[str, Any]] | None = None
 
     @cached_property
     def state(self) -> models.State:
@@ -62,6 +63,14 @@ class View:
     def features(self) -> dict[str, np.ndarray]:
         """The mean of each unit over positions, on a few clean images, {ReLU: (n, units)}."""
         return of_networks.unit_means(self.network, self.stimuli.few())
+
+    def alone(self, function: of_features.Features) -> dict[str, Any]:
+        """Return what a measure of features takes of each ReLU; kept until another one asks."""
+        known = self.prepared
+        if known is None or known[0] is not function:
+            known = function, {name: function.alone(x) for name, x in self.features.items()}
+            self.prepared = known
+        return known[1]
 
     @cached_property
     def steadiness(self) -> float:

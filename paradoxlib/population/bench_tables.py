@@ -25,7 +25,7 @@ MEASURED = [
 ]
 BASELINE = "closeness of clean accuracies"  # minus their difference: what no measure is needed for
 SPLITS = 5
-MOST_PAIRS = 3000  # of which measures are taken
+MOST_PAIRS = 10_000  # of which measures are taken
 
 
 def measured_pairs(study: Study, most: int) -> list[tuple[str, str]]:
