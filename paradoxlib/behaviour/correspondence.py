@@ -107,13 +107,18 @@ def permutation_test(
     """Return the two-sided p of Mantel's test.
 
     It is the share of relabelled networks that correlate as strongly as these, 1 / (permutations
-    + 1) at least. Networks are relabelled in one of the two matrices. With `family_of` (one entry
-    for each network) families stay families: members change places within a family, and families
-    of one size with each other, so pairs within families remain such.
+    + 1) at least; nan where these have no correlation. Networks are relabelled in one of the two
+    matrices. With `family_of` (one entry for each network) families stay families: members change
+    places within a family, and families of one size with each other, so pairs within families
+    remain such. Where relabelled networks make a pair without a compatibility (nan), it is the
+    mean.
     """
-    c, s = np.asarray(compatibility), np.asarray(similarity)
+    c, s = np.asarray(compatibility, dtype=float), np.asarray(similarity)
     i, j = np.nonzero(np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1))
     real = abs(correlation(c, s, chosen))
+    if np.isnan(real):
+        return np.nan
+    c = np.where(np.isnan(c), c[i, j].mean(), c)
     families = None if family_of is None else tuple(family_of)
     orders = relabellings(families, len(c), permutations, seed)
     fixed, as_strong = s[i, j] - s[i, j].mean(), 0
@@ -153,8 +158,8 @@ def relabelled(family_of: Sequence[Any], source: np.random.Generator) -> np.ndar
 
 
 def ranks(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Return a symmetric matrix with the values of the chosen pairs replaced by their ranks."""
-    result = np.zeros(matrix.shape)
+    """Return the ranks of the chosen pairs in a symmetric matrix; nan elsewhere."""
+    result = np.full(matrix.shape, np.nan)
     result[chosen] = scipy.stats.rankdata(matrix[chosen])
     return result
 
@@ -181,7 +186,7 @@ def correlate_matrices(
     Returns
     -------
     pandas.DataFrame
-        definition, pairs, n (how many); r, Pearson's, with ``low`` and ``high``, its 95 % interval
+        definition, pairs, n (how many have both); r, Pearson's, with ``low`` and ``high``, its 95 % interval
         over resampled networks, and its ``p`` by permutation; rho, Spearman's (Pearson's of the
         ranks of the chosen pairs), with ``rho_p``. All are nan for fewer than three pairs.
     """
@@ -191,7 +196,7 @@ def correlate_matrices(
     for definition, compatibility in compatibilities.items():
         c, s = compatibility.to_numpy(), similarity.to_numpy()
         for which in PAIRS:
-            chosen = chosen_pairs(family_of, names, which)
+            chosen = chosen_pairs(family_of, names, which) & ~np.isnan(c) & ~np.isnan(s)
             labels = None if which == "all pairs" else families
             n = int(chosen.sum() // 2)
             row: dict[str, Any] = {"definition": definition, "pairs": which, "n": n}

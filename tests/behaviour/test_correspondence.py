@@ -105,6 +105,25 @@ def test_the_bench_finds_the_measure_that_goes_with_behaviour():
     assert few["n"].max() == 2 and few["rho"].isna().all()
 
 
+def test_pairs_without_a_compatibility_are_left_out():
+    compatibility, similarity = symmetric(3), symmetric(4)
+    less = compatibility.copy()
+    less.loc["j"] = less["j"] = np.nan
+    rest = list("abcdefghi")
+    own = correspondence.correlate_matrices({"less": less}, similarity, FAMILIES)
+    few = correspondence.correlate_matrices(
+        {"less": less.loc[rest, rest]}, similarity.loc[rest, rest], FAMILIES
+    )
+    assert own["n"].tolist() == few["n"].tolist() == [36, 5, 31]
+    assert np.allclose(own[["r", "rho"]], few[["r", "rho"]])
+    assert np.allclose(own["p"], few["p"], atol=0.05)  # relabelled networks meet "j", too
+    assert own["p"].between(0.001, 1).all() and own["rho_p"].between(0.001, 1).all()
+    same = correspondence.correlate_matrices({"less": less}, less, FAMILIES)
+    assert np.allclose(same["r"], 1) and same["p"][0] < 0.01
+    constant = less * 0
+    assert np.isnan(correspondence.permutation_test(constant, similarity, less.notna().to_numpy()))
+
+
 def test_halves_keep_families_whole():
     names = [f"N{i}" for i in range(12)]
     family_of = {name: f"N{i // 3 * 3}" for i, name in enumerate(names)}
