@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 MARK = "# settings "
-LARGE, DIGITS = 100_000, 9  # values of a table that is compressed, and their digits
+LARGE, DIGITS = 50_000, 9  # values of a table that is compressed, and their digits
 Tensors = Mapping[str, torch.Tensor]
 
 

@@ -58,8 +58,11 @@ def use_style() -> None:
 
 
 def label(name: str) -> str:
-    """Return a distortion's name as people write it: salt & pepper, gaussian noise."""
-    return name.replace("salt_pepper", "salt & pepper").replace("_", " ")
+    """Return a distortion's name as people write it: salt & pepper, gaussian noise.
+
+    Of several, joined by ``+``, each has a line.
+    """
+    return name.replace("salt_pepper", "salt & pepper").replace("_", " ").replace(" + ", " +\n")
 
 
 def reach(values: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
