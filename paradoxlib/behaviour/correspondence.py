@@ -186,9 +186,9 @@ def correlate_matrices(
     Returns
     -------
     pandas.DataFrame
-        definition, pairs, n (how many have both); r, Pearson's, with ``low`` and ``high``, its 95 % interval
-        over resampled networks, and its ``p`` by permutation; rho, Spearman's (Pearson's of the
-        ranks of the chosen pairs), with ``rho_p``. All are nan for fewer than three pairs.
+        definition, pairs, n (how many have both); r, Pearson's, with ``low`` and ``high``, its 95 %
+        interval over resampled networks, and its ``p`` by permutation; rho, Spearman's (Pearson's
+        of the ranks of the chosen pairs), with ``rho_p``. All are nan for fewer than three pairs.
     """
     names, rows = list(similarity.index), []
     families = [family_of[name] for name in names]
