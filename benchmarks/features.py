@@ -1,0 +1,57 @@
+"""Measures of features of all pairs, pairs a second: each layer prepared once, or once a pair."""
+
+from itertools import combinations
+
+import numpy as np
+import race
+
+from paradoxlib import devices
+from paradoxlib.measures import of_networks
+from paradoxlib.measures.of_features import REGISTERED
+
+NETWORKS, IMAGES = 12, 200
+WIDTHS = [16] * 7 + [32] * 6 + [64] * 6  # of ResNet20's ReLUs
+PEER, OURS = "each pair anew", "each layer once"
+
+
+def random_layers(seed):
+    """Return {layer: features (n, units)} of a made-up network."""
+    source = np.random.default_rng(seed)
+    shared = source.normal(size=(IMAGES, 64))
+    return {
+        i: shared[:, :width] + source.normal(size=(IMAGES, width)) for i, width in enumerate(WIDTHS)
+    }
+
+
+def anew(function, networks):
+    """Return the means over layers of all pairs, both layers' features taken for each."""
+    pairs = combinations(networks, 2)
+    return [np.mean([function(a[layer], b[layer]) for layer in a]) for a, b in pairs]
+
+
+def once(function, networks):
+    """Return the same, each layer prepared once."""
+    ready = [{layer: function.alone(x) for layer, x in own.items()} for own in networks]
+    return [of_networks.mean_over_layers(function, a, b) for a, b in combinations(ready, 2)]
+
+
+def main():
+    networks = [random_layers(seed) for seed in range(NETWORKS)]
+    functions = REGISTERED.values()
+    with devices.one_thread():
+        rates = race.race(
+            {
+                name: lambda way=way: (
+                    sum(len(way(f, networks)) for f in functions) // len(functions)
+                )
+                for name, way in ((PEER, anew), (OURS, once))
+            },
+            repeats=3,
+        )
+    print(race.machine())
+    title = f"{len(functions)} measures of {NETWORKS} networks, one core"
+    race.report(title, rates, PEER, "pairs")
+
+
+if __name__ == "__main__":
+    main()
