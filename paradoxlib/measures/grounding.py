@@ -5,9 +5,9 @@ training higher than another layer of the same network (*specificity*), and fall
 more a layer loses of what a linear probe reads from it (*sensitivity*).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
@@ -29,16 +29,17 @@ class Removal(NamedTuple):
 
 
 def specificity(
-    function: Features, networks: Sequence[Mapping[str, np.ndarray]]
+    function: Callable[[Any, Any], float], networks: Sequence[Mapping[str, Any]]
 ) -> intervals.Estimate:
     """Return how often a layer is more like the same layer of another network than like its own.
 
     Parameters
     ----------
     function : callable
-        The measure.
+        The measure of two layers.
     networks : sequence of dict
-        {layer: features (n, units)} of networks that were trained apart, the same images for all.
+        {layer: what the measure takes} of networks that were trained apart, the same images for
+        all: features (n, units), or what was made of them once.
 
     Returns
     -------

@@ -112,12 +112,12 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x)
 
 
-def correlation_distances(x: np.ndarray) -> np.ndarray | None:
+def ranks_of_correlations(x: np.ndarray) -> np.ndarray | None:
     """Return the ranks of 1 - Pearson's r of the images' units; None for a single unit."""
     return None if x.shape[1] < 2 else ranked(distance.pdist(x, "correlation"))
 
 
-@of_each(correlation_distances)
+@of_each(ranks_of_correlations)
 def rsa(x: np.ndarray, y: np.ndarray) -> float:
     """Return Spearman's correlation of the distances between images, 1 - Pearson's r of units."""
     return x @ y

@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from paradoxlib.plotting import style
 
 # The lines of the layers' plots, in their order.
+NAME_HEIGHT = 0.176  # inches that the name of a layer takes at the axis of a heatmap
 GROUPS = dict(reversed(style.RELATIONS.items())) | {
     "another task": style.Look("#0072B2", "D"),
     "untrained": style.Look("#56B4E9", "v"),
@@ -215,7 +216,7 @@ def draw_heatmaps(
         ax.set_title(name, fontsize=10)
         lines = (ax.yaxis, table.index, ax.axhline), (ax.xaxis, table.columns, ax.axvline)
         for axis, layers, draw_line in lines:
-            ticks = stage_starts(layers, 0.176 / side)
+            ticks = stage_starts(layers, NAME_HEIGHT / side)
             axis.set_ticks(ticks, layers[ticks], fontsize=8)
             axis.set_label_text(layers.name or "", fontsize=9)
             for edge in ticks[1:-1]:

@@ -41,17 +41,11 @@ def measured_pairs(study: Study, most: int) -> list[tuple[str, str]]:
     return [every[place] for place in sorted(taken)]
 
 
-def bench_depends(study: Study) -> tuple:
-    """Return what the measures depend on beside the networks' predictions."""
-    drawn = len(study.networks) * (len(study.networks) - 1) // 2 > MOST_PAIRS
-    return (MEASURED, views.FEW, *([MOST_PAIRS] if drawn else []))
-
-
 @table(
     "population_measures",
     "a, b, relation, compatibility, {measured}",
     needs="weights, images, predictions",
-    depends=bench_depends,
+    depends=lambda study: (MEASURED, views.FEW, MOST_PAIRS),
 )
 def population_measures(session: Session) -> pd.DataFrame:
     """Measures of weights, of features and of predictions for pairs of networks.

@@ -290,6 +290,8 @@ def measure_grounding(session: Session) -> pd.DataFrame:
     shown = [{layer: x[:seen] for layer, x in features.items()} for features in networks]
     removed = grounding.removals(networks, labels, seen)
     for name, function in GROUNDED.items():
-        rows.append((name, "specificity", *grounding.specificity(function, shown), "layers"))
+        ready = [{layer: function.alone(x) for layer, x in own.items()} for own in shown]
+        specific = grounding.specificity(function.between, ready)
+        rows.append((name, "specificity", *specific, "layers"))
         rows.append((name, "sensitivity", *grounding.sensitivity(function, removed), "layers"))
     return pd.DataFrame(rows, columns=["measure", "test", "value", "low", "high", "resampled"])
