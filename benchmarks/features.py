@@ -8,11 +8,12 @@ import race
 
 from paradoxlib import devices
 from paradoxlib.measures import of_networks
-from paradoxlib.measures.of_features import REGISTERED
+from paradoxlib.measures.catalogue import MEASURES
 
 NETWORKS, IMAGES = 12, 200
 WIDTHS = [16] * 7 + [32] * 6 + [64] * 6  # of ResNet20's ReLUs
 PEER, OURS = "each pair anew", "each layer once"
+FUNCTIONS = [one.features for one in MEASURES.values() if one.features]
 
 
 def random_layers(seed):
@@ -40,14 +41,14 @@ def main():
     networks = [random_layers(seed) for seed in range(NETWORKS)]
 
     def run(way):
-        for function in REGISTERED.values():
+        for function in FUNCTIONS:
             way(function, networks)
         return comb(NETWORKS, 2)
 
     with devices.one_thread():
         rates = race.race({PEER: lambda: run(anew), OURS: lambda: run(once)}, repeats=3)
     print(race.machine())
-    title = f"{len(REGISTERED)} measures of {NETWORKS} networks, one core"
+    title = f"{len(FUNCTIONS)} measures of {NETWORKS} networks, one core"
     race.report(title, rates, PEER, "pairs")
 
 

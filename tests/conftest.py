@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from paradoxlib import paths, plotting
+from paradoxlib import paths, plotting, results
 from paradoxlib.studies import sessions, training
 
 TINY = """
@@ -35,7 +35,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def tiny(home):
     """A session of the tiny study, in a home of its own, trained in this process."""
-    return sessions.start(tiny_file(home), workers=1)
+    return sessions.start(tiny_file(home), device="cpu", workers=1)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def trained_home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "HOME", folder)
-        training.train_all(sessions.start(tiny_file(folder), workers=1))
+        training.train_all(sessions.start(tiny_file(folder), device="cpu", workers=1))
     return folder
 
 
@@ -52,6 +52,25 @@ def trained_home(tmp_path_factory):
 def tiny_trained(tiny, home, trained_home):
     """A session of the tiny study with its trained networks."""
     shutil.copytree(trained_home / "weights", home / "weights")
+    return tiny
+
+
+@pytest.fixture(scope="session")
+def computed_home(trained_home, tmp_path_factory):
+    """A folder with the tiny study's networks and claims, made once; not to be changed."""
+    folder = tmp_path_factory.mktemp("computed")
+    shutil.copytree(trained_home / "weights", folder / "weights")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "HOME", folder)
+        results.claims(sessions.start(tiny_file(folder), device="cpu", workers=1))
+    return folder
+
+
+@pytest.fixture
+def tiny_computed(tiny, home, computed_home):
+    """A session of the tiny study with its networks and claims."""
+    for part in ("weights", "figures", "runs"):
+        shutil.copytree(computed_home / part, home / part)
     return tiny
 
 

@@ -48,6 +48,11 @@ def test_list_names_every_study(call, home):
     assert "329 resnet20 on cifar10, 53,956 pairs: 0 trained" in out
 
 
+def test_tables_say_what_their_columns_mean(call, home):
+    code, out, _ = call("tables", "demo", "accuracy")
+    assert code == 0 and out.startswith("accuracy: ") and "\n  accuracy " in out
+
+
 def test_compare(call, tmp_path):
     states = [
         models.build("resnet20", generator=seeds.generator(seed)).state_dict() for seed in (1, 2)

@@ -84,6 +84,12 @@ def test_no_room_on_disk_is_said(tmp_path):
         keep.require_space(tmp_path / "not" / "there", 1e18, "the test")
 
 
+def test_a_network_may_be_called_none(tmp_path):
+    table = pd.DataFrame({"network": ["None", "NA", "null"], "value": [1.0, np.nan, 2.0]})
+    keep.write_table(tmp_path / "a.csv", table, "key")
+    pd.testing.assert_frame_equal(keep.read_table(tmp_path / "a.csv", "key"), table)
+
+
 def test_a_large_table_is_compressed_and_reads_as_a_small_one_does(tmp_path):
     path = tmp_path / "pairs.csv"
     rows = keep.LARGE // 2

@@ -28,6 +28,11 @@ def test_they_are_numbered_in_reading_order():
     assert [path.name[:2] for path in NOTEBOOKS] == [f"{i:02}" for i in range(12)]
 
 
+def test_nbval_knows_every_marker(cells):
+    lines = [line for cell in code(cells) for line in cell["source"].splitlines()]
+    assert {line for line in lines if "NBVAL" in line} <= {"# NBVAL_IGNORE_OUTPUT"}
+
+
 def test_the_order_of_title_imports_parameters(cells):
     assert cells[0]["cell_type"] == "markdown" and cells[0]["source"].startswith("# ")
     assert all(word in cells[0]["source"] for word in ("Paper", "Reads", "Writes", "Run time"))

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from paradoxlib import paths
+from paradoxlib import keep, paths
 from paradoxlib.paper.published import PRINTED_TABLES
 
 ROOT = paths.PACKAGE.parent
@@ -76,7 +76,7 @@ def table(name):
         study if study.startswith(("controls", "population")) else f"cifar10-{study}"
     )
     folder = PRINTED_TABLES if study == "printed" else named
-    frame = pd.read_csv(folder / f"{stem}.csv", comment="#")
+    frame = keep.read_table(folder / f"{stem}.csv")
     return frame.rename(columns={"Unnamed: 0": "network"})
 
 

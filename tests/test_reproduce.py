@@ -1,18 +1,25 @@
 """The runner checks parameters first, skips what is done, and leaves nothing half done."""
 
+import base64
+import io
 import json
 import os
 import re
 import shutil
 
 import nbformat
+import numpy as np
 import pytest
 from conftest import TINY, tiny_file
-from nbformat.v4 import new_code_cell, new_notebook
+from nbclient.exceptions import DeadKernelError
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from PIL import Image
 
 from paradoxlib import paths, reproduce
 from paradoxlib.images import datasets
-from paradoxlib.reproduce import ending, executing
+from paradoxlib.reproduce import anew, choosing, ending, executing, running
+from paradoxlib.studies import sessions
+from paradoxlib.studies.study import load
 
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -28,7 +35,7 @@ def notebooks(home, monkeypatch):
     monkeypatch.setattr(paths, "NOTEBOOKS", folder)
     parameters = new_code_cell(
         'study_name = "demo"\ndata_root = ""\ndevice = "auto"\nworkers = 0\nrecompute = False\n'
-        "fail = False\nfull = False\nseconds = 0.0",
+        "fail = False\nfull = False",
         metadata={"tags": ["parameters"]},
     )
     target = paths.figures_folder("tiny")
@@ -41,7 +48,6 @@ def notebooks(home, monkeypatch):
             new_code_cell(make + f"(p / '{number}.csv').write_text(study_name)"),
             new_code_cell("assert not fail, 'as asked'"),
             new_code_cell("if full:\n    raise OSError(28, 'No space left on device')"),
-            new_code_cell(f"import time\ntime.sleep(seconds * {number == '00_last'})"),
         ]
         nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / f"{number}.ipynb")
     return folder
@@ -70,6 +76,7 @@ def test_runs_in_order_the_summary_last_then_skips_what_is_done(run):
     assert "01_first: running" in run()
     facts = json.loads((paths.provenance_file("tiny")).read_text())
     assert facts["data"]["train"]["count"] == 48 and facts["versions"]["torch"]
+    assert set(facts["last_run_seconds"]) == {"00_last", "01_first"}
 
 
 MEETING = """
@@ -151,15 +158,17 @@ def test_changed_data_are_not_mixed_with_old_results(run, monkeypatch):
     assert "00_last: running" in run(["00"], refresh=True)
 
 
-def test_other_numbers_of_images_are_no_other_data(run, home, monkeypatch):
-    run(["01"])
-    tiny_file(home, TINY.replace("test_images: 30", "test_images: 31"))
-    assert "01_first: running" in run(["01"])
-    tiny_file(home)
-    assert "01_first: running" in run(["01"])
+def test_other_numbers_of_images_are_no_other_data(home, notebooks, monkeypatch):
+    keys = []
+    for text in (TINY, TINY.replace("test_images: 30", "test_images: 31"), TINY):
+        session = sessions.start(tiny_file(home, text))
+        images = {split: session.images(split) for split in ("train", "test")}
+        running.check_data(session.study, images)
+        keys.append(choosing.notebook_key(notebooks / "01_first.ipynb", session.study, {}))
+    assert keys[0] == keys[2] != keys[1]  # so the notebook runs again
     monkeypatch.setattr(datasets.Images, "fingerprint", lambda images: "another")
     with pytest.raises(ValueError, match="the data of study tiny have changed"):
-        run(["01"])
+        running.check_data(session.study, images)
 
 
 def test_a_study_without_children_is_refused(home, notebooks):
@@ -191,7 +200,7 @@ def kept(home):
 
 
 def test_a_fresh_start_deletes_what_there_was(run, home, kept):
-    assert run(refresh=True).count("running") == 2
+    assert run(["01"], refresh=True).count("running") == 1
     assert not any(path.exists() for path in kept)
     assert not [
         path for path in home.rglob("*") if re.search("before|unfinished|refresh", path.name)
@@ -205,18 +214,17 @@ def test_a_fresh_start_that_fails_forgets_nothing(run, kept, parameters):
     assert all(path.exists() for path in kept)
 
 
-def test_the_slowest_notebook_is_listed_first(run, monkeypatch):
-    report = run(parameters={"seconds": 0.5}).split("\n\n")[1]
-    assert report.index("00_last: ") < report.index("01_first: ")
-    facts = json.loads(paths.provenance_file("tiny").read_text())
-    assert set(facts["last_run_seconds"]) == {"00_last", "01_first"}
+def test_the_slowest_notebook_is_listed_first(tiny):
+    lines = []
+    running.echo_summary(tiny.study, {"01_first": 1.0, "00_last": 2.0}, 3.0, lines.append)
+    assert lines.index("00_last: 2 s") < lines.index("01_first: 1 s")
 
 
 def test_a_study_is_run_once_at_a_time(run, home):
     text = rf"at work on study tiny \(process {os.getpid()}\)"
     with ending.alone("tiny"), pytest.raises(reproduce.Busy, match=text):
         run()
-    assert run().count("running") == 2
+    assert run(["01"]).count("running") == 1
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_anything_runs(run, home, monkeypatch):
@@ -244,3 +252,36 @@ def test_a_worker_that_was_killed_is_one_sentence():
     text = executing.explain("TerminatedWorkerError", "A worker process\n\nwas terminated\n")
     assert text == "one of its workers was killed, or ran out of memory: run it again to go on"
     assert executing.explain("KeyError", "a\n b") == "KeyError: a b"
+
+
+def test_a_kernel_that_was_killed_is_one_sentence(run, monkeypatch):
+    def killed(*_, **__):
+        raise DeadKernelError("Kernel died")
+
+    monkeypatch.setattr(executing.papermill, "execute_notebook", killed)
+    with pytest.raises(reproduce.NotebookFailed, match=r"01_first.ipynb failed: its process was"):
+        run()
+
+
+def test_what_a_killed_fresh_start_set_aside_comes_back(run, home, monkeypatch):
+    path = paths.computed_file("tiny", "old.csv")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    anew.set_aside(load(home / "tiny.yaml"), "key")  # as a killed run leaves it
+    assert not path.exists()
+    monkeypatch.setattr(running, "execute", lambda *_: None)
+    assert run(["01"]).startswith("a run with --refresh was killed")
+    assert path.exists()
+
+
+def test_stored_notebooks_hold_no_progress_and_light_figures():
+    noise, file = np.random.default_rng(0).integers(0, 256, (40, 40, 4), np.uint8), io.BytesIO()
+    Image.fromarray(noise).save(file, "png")
+    figure = new_output("display_data", {"image/png": base64.b64encode(file.getvalue()).decode()})
+    told = [new_output("stream", name=name, text=name) for name in ("stderr", "stdout")]
+    document = new_notebook(cells=[new_code_cell("", outputs=[*told, figure])])
+    executing.lighten(document)
+    kept, light = document.cells[0].outputs
+    picture = Image.open(io.BytesIO(base64.b64decode(light.data["image/png"])))
+    assert kept.text == "stdout" and picture.size == (40, 40)
+    assert len(picture.convert("RGB").getcolors()) <= 256

@@ -118,6 +118,8 @@ def test_pairs_without_a_compatibility_are_left_out():
     assert np.allclose(own[["r", "rho"]], few[["r", "rho"]])
     assert np.allclose(own["p"], few["p"], atol=0.05)  # relabelled networks meet "j", too
     assert own["p"].between(0.001, 1).all() and own["rho_p"].between(0.001, 1).all()
+    alone = correspondence.correlation_interval(less, similarity)
+    assert alone.value == pytest.approx(few["r"][0]) and alone.low < alone.value < alone.high
     same = correspondence.correlate_matrices({"less": less}, less, FAMILIES)
     assert np.allclose(same["r"], 1) and same["p"][0] < 0.01
     constant = less * 0

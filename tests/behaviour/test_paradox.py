@@ -60,8 +60,11 @@ def test_intervals_contain_the_value_and_shrink_without_noise(accuracies):
     assert (high - low < widths[1])[different].all()
 
 
-def test_a_network_without_a_profile_has_no_interval(accuracies):
-    accuracies[3] = 0
+@pytest.mark.parametrize(
+    "accuracy", [0, 0.1]
+)  # of a network that names one class, whatever it sees
+def test_a_network_without_a_profile_has_no_interval(accuracies, accuracy):
+    accuracies[3] = accuracy
     low, high = paradox.compatibility_intervals(np.repeat(accuracies[None], 9, 0), CONDITIONS)
     assert np.isnan(low[3]).all() and np.isnan(high[:, 3]).all()
     assert not np.isnan(low[:3, :3]).any()

@@ -137,7 +137,7 @@ def test_the_next_item_is_made_while_one_is_used():
     with ThreadPoolExecutor(1) as pool:
         for i in predictions.prefetch(items(), pool):
             seen.append(i)
-            assert all(event.wait(5) for event in made[: i + 2])
+            assert all(event.wait(30) for event in made[: i + 2])
             assert not any(event.is_set() for event in made[i + 2 :])
     assert seen == [0, 1, 2, 3]
 

@@ -6,7 +6,9 @@ from torch import nn
 
 import paradoxlib
 from paradoxlib import seeds
+from paradoxlib.behaviour import predictions
 from paradoxlib.comparison import given
+from paradoxlib.images import datasets
 from paradoxlib.networks import models
 from paradoxlib.similarity import kernels
 
@@ -202,3 +204,30 @@ def test_given_state_is_not_changed(images):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     given.prepared("A", network).module(images[0])
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_copies_of_our_own_networks_that_see_other_images_are_told_apart():
+    network = models.build("resnet20", num_classes=4, generator=seeds.generator(1))
+    images = torch.rand(8, 3, 16, 16, generator=seeds.generator("images"))
+    ways = {"as they are": lambda x: x, "dark": lambda x: x * 0}
+    views = {name: given.prepared(name, network, way).module for name, way in ways.items()}
+    seen = datasets.Images((images * 255).to(torch.uint8), torch.zeros(8).long(), (), "made up")
+    found = predictions.predict_conditions(views, seen, [("contrast", 1.0)])
+    for name, module in views.items():
+        direct = predictions.predict(module, seen.pixels / 255).argmax(1)
+        assert torch.equal(found[name][0].long(), direct)
+    assert len(predictions.grouped(views)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"labels": [0] * 8}, "labels, but no images"),
+        ({"images": torch.ones(8, 3, 12, 12)}, "weights alone: to see images, a module"),
+        ({"names": ("A", "A")}, "two different names"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(arguments, text):
+    state = small(0).state_dict()
+    with pytest.raises(ValueError, match=text):
+        paradoxlib.compare(state, state, **arguments)

@@ -241,6 +241,15 @@ def test_statistics_are_those_of_the_pixels(count):
     assert np.allclose(mean, values.mean(1)) and np.allclose(std, values.std(1, correction=0))
 
 
+def test_a_channel_that_never_varies_has_a_deviation_of_one():
+    pixels = torch.randint(256, (9, 3, 4, 4), generator=seeds.generator(1)).to(torch.uint8)
+    for value in (0, 7, 77, 128, 200, 255):
+        pixels[:, 1] = value
+        images = datasets.Images(pixels, torch.zeros(9).long(), ("one",), "made up")
+        mean, std = datasets.channel_statistics(images)
+        assert std[1] == 1 and mean[1] == pytest.approx(value / 255) and min(std) > 0.1
+
+
 def test_the_quality_of_jpeg_files_is_named(tmp_path):
     for quality in (30, 75, 95):
         Image.new("RGB", (32, 32), (200, 30, 90)).save(tmp_path / f"{quality}.jpg", quality=quality)
@@ -268,6 +277,12 @@ def test_anybody_s_pictures(tmp_path):
     assert torch.equal(found.labels, (found.pixels[:, 0, 0, 0] // 40 % 2 == 0).long())
     flat = data.load_pictures(tmp_path / "test" / "a", 9, size=4)
     assert flat.pixels.shape == (3, 3, 4, 4) and set(flat.labels.tolist()) == {-1}
+    (tmp_path / "test" / ".hidden").mkdir()
+    Image.new("RGB", (12, 9)).save(tmp_path / "test/.hidden/0.png")
+    again = data.load_pictures(tmp_path, 5)
+    assert again.classes == found.classes and torch.equal(again.labels, found.labels)
+    with pytest.raises(ValueError, match="count is 0: at least one"):
+        data.load_pictures(tmp_path, 0)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no images"):
         data.load_pictures(tmp_path / "empty", 9)

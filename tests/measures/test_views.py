@@ -22,3 +22,7 @@ def test_pairs_that_are_named_are_asked_alone():
     matrix = views.pairwise(lambda a, b: a - b, {"x": 5, "y": 3, "z": 10}, pairs=[("x", "z")])
     assert matrix.loc["x", "z"] == matrix.loc["z", "x"] == -5
     assert matrix.notna().to_numpy().sum() == 2
+
+
+def test_one_network_alone_has_no_pair():
+    assert np.isnan(views.pairwise(lambda a, b: 1.0, {"x": 5}).to_numpy()).all()

@@ -211,6 +211,11 @@ def test_group_norm_equals_pytorch_s():
     assert torch.allclose(ours(images), theirs(images), atol=1e-6)
 
 
+def test_channels_that_are_not_whole_groups_are_refused():
+    with pytest.raises(ValueError, match="4 channels cannot be normalised in 8 groups"):
+        models.build("resnet20", norm="group", width=0.25)
+
+
 def test_blocks_without_norms_start_as_the_identity():
     model = models.build("resnet20", generator=seeds.generator(1), norm="none").eval()
     images = torch.rand(2, 3, 32, 32, generator=seeds.generator("images"))

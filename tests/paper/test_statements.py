@@ -74,10 +74,12 @@ def test_counts_are_run_or_not_run():
     def decided(*about):
         return verdicts.tabulate(statements.count_claims(*about))["verdict"].tolist()
 
-    assert decided(20, True, "resnet20") == ["not run", "not run", "run"]
-    assert decided(329, True, "resnet20") == ["run"] * 3
-    assert decided(12, False, "resnet50") == ["not run"] * 3
-    pairs = statements.count_claims(329, True, "resnet20")[1]
+    figure = [f"N{number:02}" for number in range(1, 21)]
+    many = [f"P{number}" for number in range(329)]
+    assert decided(figure, True, "resnet20") == ["not run", "not run", "run"]
+    assert decided(many, True, "resnet20") == ["run", "run", "not run"]
+    assert decided(figure, False, "resnet50") == ["not run"] * 3
+    pairs = statements.count_claims(many, True, "resnet20")[1]
     assert pairs.reproduced == pairs.published == 53_956
 
 

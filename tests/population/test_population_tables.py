@@ -9,7 +9,7 @@ import pytest
 
 from paradoxlib import population, results
 from paradoxlib.behaviour import correspondence, paradox
-from paradoxlib.population import bench_tables, child_tables, taught_tables
+from paradoxlib.population import bench_tables, child_tables, stranger_tables
 from paradoxlib.results import part_tables
 from paradoxlib.similarity import kernels
 from paradoxlib.studies import predicting, trained
@@ -18,15 +18,17 @@ from paradoxlib.studies.study import load
 
 def test_what_networks_were_taught_in_a_word():
     study = load("cifar10")
-    words = {taught_tables.taught(network) for network in study.networks.values()}
+    words = {stranger_tables.taught(network) for network in study.networks.values()}
     assert {"clean", "blur", "all noises", "all eight", "contrast + gamma"} <= words
     assert len(words) == len({network.distortions for network in study.networks.values()})
 
 
 def test_variance_between_cells_by_hand():
-    values, cells = np.array([0.0, 2.0, 4.0, 6.0]), np.array([7, 7, 9, 9])
-    assert taught_tables.variance_between(values, cells) == pytest.approx(4 / 5)
-    assert taught_tables.variance_between(values, np.array([1, 2, 2, 1])) == pytest.approx(0)
+    values, one = np.array([0.0, 2.0, 4.0, 6.0]), np.zeros(4, int)
+    assert stranger_tables.explained(values, np.array([7, 7, 9, 9]), one) == pytest.approx(4 / 5)
+    assert stranger_tables.explained(values, np.array([1, 2, 2, 1]), one) == pytest.approx(0)
+    ends = np.array([7, 9, 7, 9]), np.array([9, 7, 9, 9])  # a pair has no first network
+    assert stranger_tables.explained(values, *ends) == pytest.approx(3 / 5)
 
 
 def made_up(monkeypatch, compatibility):
@@ -37,29 +39,39 @@ def made_up(monkeypatch, compatibility):
         (a, b, compatibility(kinds[a], kinds[b])) for a, b in combinations(names, 2) if a[0] != b[0]
     ]
     pairs = pd.DataFrame(rows, columns=["a", "b", "compatibility"])
-    monkeypatch.setattr(taught_tables, "kinds_taught", lambda session: kinds)
-    monkeypatch.setattr(taught_tables, "strangers", lambda session: pairs)
+    pairs["similarity"] = pairs["compatibility"]
+    for function in ("kinds_taught", "initialisers"):
+        monkeypatch.setattr(stranger_tables, function, lambda study: kinds)
+    monkeypatch.setattr(stranger_tables, "strangers", lambda session: pairs)
     units = {name: name[0] for name in names}
-    return SimpleNamespace(study=SimpleNamespace(networks=kinds, units=units))
+    study = SimpleNamespace(networks=kinds, units=units, family_of={name: name for name in names})
+    return SimpleNamespace(study=study)
 
 
 def test_what_teaching_explains_is_found_where_it_is(monkeypatch):
     source = np.random.default_rng(0)
     session = made_up(monkeypatch, lambda a, b: (0.8 if a == b else 0.2) + source.normal() / 50)
-    facts = taught_tables.taught_facts.__wrapped__(session).set_index("fact")
+    facts = stranger_tables.stranger_facts.__wrapped__(session).set_index("fact")
+    assert facts["of"].tolist() == ["compatibility"] * 2 + ["similarity"] * 2
     assert facts.loc["taught the same", "value"] == pytest.approx(0.6, abs=0.02)
-    assert facts.loc["explained", "value"] > 0.95 > 0.3 > facts.loc["explained", "chance"]
+    assert (
+        facts.loc["explained by what was taught", "value"]
+        > 0.95
+        > 0.3
+        > facts.loc["explained by what was taught", "chance"]
+    )
     assert (facts["p"] < 0.01).all()
     assert facts.loc["taught the same", "low"] > 0.5
-    cells = taught_tables.taught_pairs.__wrapped__(session)
-    assert cells["n"].sum() == len(taught_tables.strangers(session)) and len(cells) == 3
+    cells = stranger_tables.taught_pairs.__wrapped__(session)
+    assert cells["n"].sum() == len(stranger_tables.strangers(session)) and len(cells) == 3
 
 
 def test_what_teaching_explains_is_not_found_where_it_is_not(monkeypatch):
     source = np.random.default_rng(1)
     session = made_up(monkeypatch, lambda a, b: source.normal())
-    facts = taught_tables.taught_facts.__wrapped__(session).set_index("fact")
-    assert (facts["p"] > 0.02).all() and facts.loc["explained", "value"] < 0.1
+    facts = stranger_tables.stranger_facts.__wrapped__(session).set_index("fact")
+    assert facts["of"].tolist() == ["compatibility"] * 2 + ["similarity"] * 2
+    assert (facts["p"] > 0.02).all() and facts.loc["explained by what was taught", "value"] < 0.1
     assert facts.loc["taught the same", "low"] < 0 < facts.loc["taught the same", "high"]
 
 
@@ -71,7 +83,8 @@ def test_one_child_of_each_family():
     for parent, child in some:
         assert study.parents[child] == parent == study.families[parent][0]
         assert child == study.families[parent][1]
-    assert child_tables.some_children(study, 3) == some[:3]
+    drawn = [family for family in study.families if family in study.draw[:3]]
+    assert [parent for parent, _ in child_tables.some_children(study, 3)] == drawn
 
 
 @pytest.fixture
@@ -109,15 +122,24 @@ def test_shares_are_those_of_single_children(tiny_trained):
 
 
 def test_measures_of_all_pairs(tiny_trained, monkeypatch):
-    few = ["kernel correlation, index to index", "CKA of unit means", "equal predictions, clean"]
+    few = [
+        bench_tables.PAPER,
+        "kernel correlation, index to index",
+        "CKA of unit means",
+        "equal predictions, clean",
+    ]
     monkeypatch.setattr(bench_tables, "MEASURED", few)
     values = population.population_measures(tiny_trained)
     states = trained.load_states(tiny_trained.study)
     for row in values.itertuples():
         found = kernels.similarity(states[row.a], states[row.b], "none")
-        assert row[5] == pytest.approx(found)
+        assert row[6] == pytest.approx(found)
     scores = population.population_scores(tiny_trained)
-    assert scores["measure"].unique().tolist() == [*few, bench_tables.BASELINE]
+    assert scores["measure"].unique().tolist() == [
+        *few,
+        bench_tables.BASELINE,
+        bench_tables.ADJUSTED,
+    ]
 
 
 def test_pairs_that_are_measured_are_all_relatives_and_strangers_drawn():

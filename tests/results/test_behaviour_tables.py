@@ -71,36 +71,36 @@ def test_other_noise_moves_the_compatibility_a_little(tiny_trained, monkeypatch)
     assert found[0] != found[1] != found[2]
 
 
-def test_a_study_s_tables_hang_together(tiny_trained):
-    accuracies, pairs = results.accuracies(tiny_trained), results.pairs(tiny_trained)
+def test_a_study_s_tables_hang_together(tiny_computed):
+    accuracies, pairs = results.accuracies(tiny_computed), results.pairs(tiny_computed)
     assert len(accuracies) == 3 * 5 and len(pairs) == 3
     assert pairs["relation"].tolist() == ["parent and child", "strangers", "strangers"]
     assert pairs.loc[0, "similarity"] > 0.99 and pairs.loc[1, "similarity"] < 0.3
-    assert results.transplant_pair(tiny_trained) == ("A", "B")
-    pd.testing.assert_frame_equal(pairs, results.pairs(tiny_trained))
-    network, images = trained.load_network(tiny_trained.study, "A"), tiny_trained.images("test")
+    assert results.transplant_pair(tiny_computed) == ("A", "B")
+    pd.testing.assert_frame_equal(pairs, results.pairs(tiny_computed))
+    network, images = trained.load_network(tiny_computed.study, "A"), tiny_computed.images("test")
     clean = predictions.predict(network, images.pixels.float() / 255).argmax(1)
     shown = accuracies.query("network == 'A' and distortion == 'contrast' and level == 1")
     right = (clean == images.labels).double().mean().item()
     assert shown["accuracy"].item() == pytest.approx(right)
 
 
-def test_the_table_of_transplants(tiny_trained):
-    table = results.transplants(tiny_trained).set_index("transplant")
+def test_the_table_of_transplants(tiny_computed):
+    table = results.transplants(tiny_computed).set_index("transplant")
     assert list(table.index[:2]) == ["A", "B"] and len(table) == 2 + 68
     assert table.loc[surgery.ALL_CONVS, "layers"] == 21 and table.loc["conv1", "values"] == 448
     assert (table["gain_low"] <= table["gain_high"]).all() and table.loc["A", "gain"] == 0
     ability = table["visual_intelligence"]
     assert np.allclose(table["gain"], ability - ability["A"])
     assert table.loc["B", "values"] == 274_442
-    assert set(tiny_trained.study.evaluation.grid) < set(table.columns)
+    assert set(tiny_computed.study.evaluation.grid) < set(table.columns)
 
 
-def test_the_claims_of_a_study(tiny_trained):
-    table = results.claims(tiny_trained)
+def test_the_claims_of_a_study(tiny_computed):
+    table = results.claims(tiny_computed)
     assert table["verdict"].isin(verdicts.VERDICTS).all() and table["statement"].is_unique
     assert sorted(table["notebook"].str[:2].unique()) == ["02", "03", "04", "05", "06"]
-    facts = results.image_facts(tiny_trained).set_index("fact")
+    facts = results.image_facts(tiny_computed).set_index("fact")
     spread = table[table["statement"].str.startswith("Spread")].iloc[0]
     assert spread["reproduced"] == pytest.approx(facts.loc["spread", "value"], nan_ok=True)
 
@@ -114,12 +114,12 @@ def test_committed_claims_follow_from_the_committed_tables(study):
     pd.testing.assert_frame_equal(found, committed, rtol=0, atol=1e-12, check_dtype=False)
 
 
-def test_transplants_between_strangers_are_the_control(tiny_trained):
-    tried = results.stranger_transplants(tiny_trained).set_index("transplant")
+def test_transplants_between_strangers_are_the_control(tiny_computed):
+    tried = results.stranger_transplants(tiny_computed).set_index("transplant")
     recipient, donor = tried.index[:2]
-    assert recipient == results.transplants(tiny_trained)["transplant"][0] == "A"
+    assert recipient == results.transplants(tiny_computed)["transplant"][0] == "A"
     assert donor == "C" and len(tried) == 2 + 21 + 7
-    table = results.stranger_claims(tiny_trained)
+    table = results.stranger_claims(tiny_computed)
     assert list(table.columns) == verdicts.CLAIM_COLUMNS and len(table) == 4
     gains = tried["gain"].drop([recipient, donor])
     singles = gains[tried.loc[gains.index, "layers"] == 1].drop(surgery.DENSE_ALONE)

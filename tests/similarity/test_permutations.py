@@ -89,3 +89,8 @@ def test_strangers_gain_by_matching():
     orders = permutations.match_weights(one, other, "resnet20")
     found = permutations.permute(other, orders, "resnet20")
     assert kernels.similarity(one, found, "none") > kernels.similarity(one, other, "none") + 0.02
+
+
+def test_units_of_a_network_without_blocks_are_not_permuted_in_part():
+    with pytest.raises(ValueError, match="units of convnet cannot be permuted"):
+        permutations.unit_groups("convnet")

@@ -188,6 +188,7 @@ def test_keys_change_with_what_a_network_depends_on_and_nothing_else(tmp_path):
         ),
         ("C: {seed: 3}", "A: {seed: 3}", r"'A' stands twice"),
         ("C: {seed: 3}", "C: 3", r"networks.C: a network is a mapping"),
+        ("C: {seed: 3}", "C: {seed: 3, frozen: norms}", r"C: frozen is norms: it needs a parent"),
         ("epochs: 2", "epochs: 0", r"epochs: Input should be greater than or equal to 1"),
         ("name: tiny", "name: ../tiny", r"tiny.yaml: name: String should match"),
         ("title:", "- title:", r"tiny.yaml: "),

@@ -13,17 +13,18 @@ from paradoxlib.__main__ import main
 from paradoxlib.images import data
 from paradoxlib.results import tables
 from paradoxlib.studies import sessions
-from paradoxlib.studies.study import load
+from paradoxlib.studies.study import load, names
 from paradoxlib.verify import checks, publishing
 
-COMMITTED = ("cifar10-20", "cifar10-batch64", "cifar10-rates", "cifar10-resnet50")
+COMMITTED = [name for name in names() if paths.manifest_file(name).is_file()]
 
 
 @pytest.fixture(scope="module")
-def published_home(trained_home, tmp_path_factory):
+def published_home(computed_home, tmp_path_factory):
     """A folder with the tiny study's networks and all that verify compares."""
     folder = tmp_path_factory.mktemp("published")
-    shutil.copytree(trained_home / "weights", folder / "weights")
+    for part in ("weights", "figures", "runs"):
+        shutil.copytree(computed_home / part, folder / part)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "HOME", folder)
         publish(sessions.start(tiny_file(folder), workers=1))
@@ -139,6 +140,14 @@ def test_the_command(published, home, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(home / "tiny.yaml")])
     assert not stop.value.code and capsys.readouterr().out.count("agrees") == 5
+    extra = paths.published_file("tiny", "extra.csv")  # that nobody published
+    extra.write_text("")
+    with pytest.raises(SystemExit) as stop:
+        main(["verify", str(home / "tiny.yaml")])
+    said = capsys.readouterr()
+    assert stop.value.code == 1 and said.out.count("DIFFERS") == 1
+    assert said.err.endswith("do not come out again\n")
+    extra.unlink()
     paths.published_file("tiny", "networks.csv").unlink()
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(home / "tiny.yaml")])

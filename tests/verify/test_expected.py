@@ -1,5 +1,7 @@
 """Expected values come from trainings, and say how far one more may be off."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,21 +22,22 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "expected_file", lambda study: tmp_path / f"expected_{study}.csv")
 
 
-def test_quantities_are_read_from_the_tables_that_are_there(tiny_trained):
-    study = tiny_trained.study
-    assert expected.quantities(study).empty
-    claims = results.claims(tiny_trained)
+def test_quantities_are_read_from_the_tables_that_are_there(tiny_computed, home):
+    study = tiny_computed.study
+    claims = results.claims(tiny_computed)
     found = expected.quantities(study).set_index("quantity")
     assert found.index.is_unique and (found["verdict"] != "").sum() == len(claims)
     assert found["value"].tolist()[: len(claims)] == pytest.approx(
         claims["reproduced"].tolist(), nan_ok=True
     )
-    accuracy = results.accuracies(tiny_trained)
+    accuracy = results.accuracies(tiny_computed)
     clean = accuracy[(accuracy["distortion"] == "contrast") & (accuracy["level"] == 1)]
     mean = found.loc["Mean accuracy on clean images", "value"]
     assert mean == pytest.approx(clean["accuracy"].mean())
-    strangers = results.pairs(tiny_trained).query("relation == 'strangers'")["similarity"]
+    strangers = results.pairs(tiny_computed).query("relation == 'strangers'")["similarity"]
     assert found.loc["Mean similarity of strangers", "value"] == pytest.approx(strangers.mean())
+    shutil.rmtree(home / "figures")
+    assert expected.quantities(study).empty
 
 
 def test_tables_of_other_settings_do_not_count(tiny_trained):

@@ -6,7 +6,7 @@ import pytest
 
 from paradoxlib import paths
 from paradoxlib.__main__ import main
-from paradoxlib.studies.study import load
+from paradoxlib.studies.study import load, names
 from paradoxlib.verify import checks, expected, publishing, reporting
 
 
@@ -49,7 +49,10 @@ def test_what_cannot_be_published_is_refused(published, tiny):
         publishing.publish_study(published)
 
 
-@pytest.mark.parametrize("name", ["cifar10-20", "cifar10-rates", "cifar10-resnet50"])
+EXPECTED = [name for name in names() if paths.expected_file(name).is_file()]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
 def test_what_the_repository_expects_is_what_it_holds(name):
     table = reporting.compare_quantities(
         expected.quantities(load(name)), expected.read_expected(load(name))
