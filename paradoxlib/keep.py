@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 MARK = "# settings "
-LARGE, DIGITS = 50_000, 9  # values of a table that is compressed, and their digits
+LARGE, DIGITS = 50_000, 12  # values of a table that is compressed, and their digits
 Tensors = Mapping[str, torch.Tensor]
 
 
@@ -191,7 +191,8 @@ def read_table(path: Path, key: str | None = None) -> pd.DataFrame | None:
     if key is not None and table_key(path) != key:
         return None
     try:
-        return pd.read_csv(table_file(path), comment="#")
+        # a network may be called None: only an empty cell is nan
+        return pd.read_csv(table_file(path), comment="#", keep_default_na=False, na_values=[""])
     except FileNotFoundError:
         return None
     except (EOFError, lzma.LZMAError) as error:

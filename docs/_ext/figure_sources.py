@@ -19,6 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import paradoxlib.plotting
+from paradoxlib import keep
 
 
 class Source(NamedTuple):
@@ -102,12 +103,6 @@ def find_source(known: list[Source], study: str, stem: str) -> Source:
     return max(fitting, key=lambda source: (source.pattern == stem, source.study == study))
 
 
-def settings_of(table: Path) -> str:
-    """Return the key of the settings that a table was made with: the comment in its first line."""
-    with table.open() as file:
-        return file.readline().removeprefix("# settings ").strip()
-
-
 def caption(env: BuildEnvironment, source: Source, study: str, stem: str) -> nodes.container:
     """Return the line under a figure."""
     line = nodes.paragraph()
@@ -127,12 +122,13 @@ def caption(env: BuildEnvironment, source: Source, study: str, stem: str) -> nod
             addnodes.pending_xref("", shown, refexplicit=True, refwarn=True, **target),
         ]
     files = f"figures/{study}/{stem}"
-    line += [nodes.Text("; data: "), link(env, f"{files}.csv", f"{stem}.csv")]
+    table = keep.table_file(Path(env.srcdir) / f"{files}.csv")
+    line += [nodes.Text("; data: "), link(env, f"figures/{study}/{table.name}", table.name)]
     line += [nodes.Text("; as "), link(env, f"{files}.png", "PNG")]
     line += [nodes.Text(", "), link(env, f"{files}.svg", "SVG"), nodes.Text("; settings of ")]
     yaml = f"paradoxlib/studies/{study}.yaml"
     line += [link(env, yaml, study), nodes.Text(": "), nodes.literal("", "")]
-    line[-1] += nodes.Text(settings_of(Path(env.srcdir) / f"{files}.csv"))
+    line[-1] += nodes.Text(keep.table_key(table) or "")
     return nodes.container("", line, classes=["figure-source"])
 
 

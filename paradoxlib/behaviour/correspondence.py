@@ -36,6 +36,12 @@ def chosen_pairs(family_of: Mapping[str, Any], names: Sequence[str], which: str)
     return apart & (same if which == "within families" else ~same)
 
 
+def known_pairs(c: np.ndarray, s: np.ndarray, chosen: np.ndarray | None) -> np.ndarray:
+    """Return the mask of the pairs, of those chosen, that have both values, each pair once."""
+    known = ~np.isnan(c) & ~np.isnan(s)
+    return np.triu(known if chosen is None else known & chosen, 1)
+
+
 def correlation(
     compatibility: ArrayLike, similarity: ArrayLike, chosen: np.ndarray | None = None
 ) -> float:
@@ -45,8 +51,8 @@ def correlation(
     the same for all of them.
     """
     c, s = np.asarray(compatibility), np.asarray(similarity)
-    pairs = np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1)
-    if np.ptp(s[pairs]) == 0 or np.ptp(c[pairs]) == 0:
+    pairs = known_pairs(c, s, chosen)
+    if not pairs.any() or np.ptp(s[pairs]) == 0 or np.ptp(c[pairs]) == 0:
         return np.nan
     return float(scipy.stats.pearsonr(s[pairs], c[pairs])[0])
 
@@ -65,7 +71,7 @@ def correlation_interval(
     each network its family. Pairs of a network with itself are left out.
     """
     c, s = np.asarray(compatibility), np.asarray(similarity)
-    i, j = np.nonzero(np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1))
+    i, j = np.nonzero(known_pairs(c, s, chosen))
     x, y = s[i, j], c[i, j]
     x, y = x - x.mean() if len(x) else x, y - y.mean() if len(y) else y
     source, samples = np.random.default_rng(seed), [np.empty(0)]
@@ -114,7 +120,7 @@ def permutation_test(
     mean.
     """
     c, s = np.asarray(compatibility, dtype=float), np.asarray(similarity)
-    i, j = np.nonzero(np.triu(np.ones_like(c, dtype=bool) if chosen is None else chosen, 1))
+    i, j = np.nonzero(known_pairs(c, s, chosen))
     real = abs(correlation(c, s, chosen))
     if np.isnan(real):
         return np.nan
@@ -224,10 +230,8 @@ def matrix_of(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """
     means = table.groupby(["a", "b"], sort=False)[column].mean()
     names = list(dict.fromkeys(name for pair in means.index for name in pair))
-    matrix = pd.DataFrame(np.nan, names, names)
-    for (a, b), value in means.items():
-        matrix.loc[a, b] = matrix.loc[b, a] = value
-    return matrix
+    matrix = means.unstack().reindex(index=names, columns=names)
+    return matrix.fillna(matrix.T).rename_axis(index=None, columns=None)
 
 
 def halves(family_of: Mapping[str, str], names: Iterable[str]) -> tuple[set[str], set[str]]:

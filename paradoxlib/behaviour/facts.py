@@ -16,7 +16,7 @@ from paradoxlib.images import distortions
 from paradoxlib.paper import statements
 
 Z = 1.96  # standard errors that 95 % lie within
-DRAWS = 2000
+DRAWS, DRAWS_AT_ONCE = 2000, 100  # as many as fit in memory
 LIMIT = 1 - 1e-9  # of a correlation that Fisher transforms
 SAME_SCORE = 0.02  # networks whose visual intelligence is so near score the same
 
@@ -60,13 +60,14 @@ def extreme(
         np.arctanh(np.clip(some[column].fillna(some["compatibility"]), -LIMIT, LIMIT).to_numpy())
         for column in ("compatibility", "low", "high")
     )
-    noise = np.random.default_rng(seed).normal(size=(draws, len(some)))
-    drawn = np.tanh(value + noise * (high - low) / (2 * Z))
-    if highest:
-        real, extremes = some["compatibility"].max(), drawn.max(1)
-    else:
-        real, extremes = some["compatibility"].abs().min(), abs(drawn).min(1)
-    ends = intervals.bounds(extremes)
+    source, extremes = np.random.default_rng(seed), []
+    for start in range(0, draws, DRAWS_AT_ONCE):
+        noise = source.normal(size=(min(DRAWS_AT_ONCE, draws - start), len(some)))
+        drawn = np.tanh(value + noise * (high - low) / (2 * Z))
+        extremes.append(drawn.max(1) if highest else abs(drawn).min(1))
+    known = some["compatibility"]
+    real = known.max() if highest else known.abs().min()
+    ends = intervals.bounds(np.concatenate(extremes))
     if some["low"].isna().all():  # printed values have no intervals
         return intervals.exact(real)
     return intervals.Estimate(real, float(min(ends[0], real)), float(max(ends[1], real)))
@@ -217,9 +218,9 @@ def largest_gap(means: np.ndarray) -> np.ndarray:
     near = abs(able[:, None] - able) <= SAME_SCORE
     if near.sum() == len(near):
         return np.full(len(means), np.nan)
-    gap = abs(means[:, :, None] - means[:, None]).max(-1)
-    a, b = np.unravel_index(np.argmax(np.where(near, gap[0], -1)), near.shape)
-    return gap[:, a, b]
+    gap = abs(means[0][:, None] - means[0]).max(-1)
+    a, b = np.unravel_index(np.argmax(np.where(near, gap, -1)), near.shape)
+    return abs(means[:, a] - means[:, b]).max(-1)
 
 
 def able_facts(

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+RESAMPLES_AT_ONCE = 500  # what fits in memory
+
 
 class Estimate(NamedTuple):
     """A value and the bounds of its interval."""
@@ -30,7 +32,9 @@ def bounds(samples: np.ndarray, tail: float = 0.025) -> np.ndarray:
     defined = ~np.isnan(samples).all(0)
     result = np.full((2, *samples.shape[1:]), np.nan)
     if defined.any():
-        result[:, defined] = np.nanquantile(samples[:, defined], [tail, 1 - tail], axis=0)
+        known = samples[:, defined]
+        quantile = np.nanquantile if np.isnan(known).any() else np.quantile  # three times as fast
+        result[:, defined] = quantile(known, [tail, 1 - tail], axis=0)
     return result
 
 
@@ -93,7 +97,8 @@ def count_pairs(
     """
     place, _ = pd.factorize(pd.Series(units))
     a, b, drawn = place[i], place[j], drawn.astype(np.int32)  # of many pairs, half the memory
-    return np.where(a == b, drawn[:, a], drawn[:, a] * drawn[:, b])
+    first = drawn[:, a]
+    return np.where(a == b, first, first * drawn[:, b])
 
 
 def means_over_resampled_networks(
@@ -113,12 +118,14 @@ def means_over_resampled_networks(
     unit_of = resampled_units(names, units)
     drawn = draw_networks(len(set(unit_of)), resamples, seed)
     counts = np.vstack([np.ones_like(drawn[:1]), drawn])
-    i, j = (pd.Categorical(pairs[end], names).codes for end in "ab")
-    weights = count_pairs(counts, unit_of, i, j)
-    weights = weights * (chosen & pairs[column].notna()).to_numpy()
-    sums = pairs[column].fillna(0).to_numpy() @ weights.T
-    with np.errstate(invalid="ignore"):
-        return sums / weights.sum(1)
+    some = pairs[chosen & pairs[column].notna()]
+    i, j = (pd.Categorical(some[end], names).codes for end in "ab")
+    values, means = some[column].to_numpy(), []
+    for start in range(0, len(counts), RESAMPLES_AT_ONCE):
+        weights = count_pairs(counts[start : start + RESAMPLES_AT_ONCE], unit_of, i, j)
+        with np.errstate(invalid="ignore"):
+            means.append(weights @ values / weights.sum(1))
+    return np.concatenate(means)
 
 
 def of_means(values: pd.DataFrame, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from paradoxlib.paper import published
 
 KINDS = ("as alike as they behave", "similar yet different", "different yet similar")
 MARGIN = 0.25  # a difference beyond it is a yellow or a red cell
+EQUAL = 1e-12  # accuracies that differ by less are equal but for rounding
 Parents = Mapping[str, str | None]  # {network: its parent, if it has one}
 
 
@@ -77,13 +78,15 @@ def compatibility_intervals(
     """
     means = scores.distortion_means(accuracies, conditions)
     centred = means - means.mean(-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        unit = centred / np.linalg.norm(centred, axis=-1, keepdims=True)
-    result = []
-    for i in range(unit.shape[1]):  # one network at a time: all pairs would not fit in memory
-        samples = np.einsum("rd,rnd->rn", unit[:, i], unit)
-        result.append(intervals.bounds(samples, tail=(1 - share) / 2))
-    return np.stack(result, axis=1)
+    length = np.linalg.norm(centred, axis=-1, keepdims=True)
+    unit = centred / np.where(length > EQUAL, length, np.nan)
+    count = unit.shape[1]
+    result = np.empty((2, count, count))
+    for i in range(count):  # one network at a time: all pairs would not fit in memory
+        samples = np.einsum("rd,rnd->rn", unit[:, i], unit[:, i:])
+        found = intervals.bounds(samples, tail=(1 - share) / 2)
+        result[:, i, i:] = result[:, i:, i] = found
+    return result
 
 
 def pair_compatibilities(
@@ -219,9 +222,10 @@ def kind_shares(
         own = np.flatnonzero(pairs["relation"] == related)
         is_kind = np.array([pairs["kind"].iloc[own] == name for name in KINDS], dtype=float)
         samples = []
-        for weight in intervals.count_pairs(drawn, unit_of, a[own], b[own]):
-            if weight.any():
-                samples.append(is_kind @ weight / weight.sum())
+        for start in range(0, resamples, intervals.RESAMPLES_AT_ONCE):
+            some = drawn[start : start + intervals.RESAMPLES_AT_ONCE]
+            weights = intervals.count_pairs(some, unit_of, a[own], b[own])
+            samples += [is_kind @ weight / weight.sum() for weight in weights if weight.any()]
         low, high = intervals.bounds(np.array(samples))
         for i, name in enumerate(KINDS):
             count, share = int(is_kind[i].sum()), is_kind[i].mean()

@@ -54,6 +54,7 @@ class Heads(torch.nn.Module):
 
 
 @torch.inference_mode()
+@devices.exact_float32()
 def predict(
     model: torch.nn.Module, images: torch.Tensor, device: torch.device | str = "cpu"
 ) -> torch.Tensor:
@@ -163,7 +164,8 @@ def grouped(networks: Mapping[str, torch.nn.Module]) -> dict[tuple[str, ...], to
         folded = models.folded(model)
         if isinstance(folded, resnets.ResNet):
             trunk = {k: v for k, v in folded.state_dict().items() if not k.startswith("fc.")}
-            text = f"{type(folded).__name__} {folded.small_images}"
+            hooks = [id(hook) for hook in folded._forward_pre_hooks.values()]  # copies share them
+            text = f"{type(folded).__name__} {folded.small_images} {folded.norm} {hooks}"
             alike = keep.digest(trunk | dict(folded.named_buffers()), text)
             groups.setdefault(alike, {})[name] = folded
         else:

@@ -199,7 +199,9 @@ def kappa(same: torch.Tensor, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
 
 def class_shares(predicted: torch.Tensor, classes: int) -> torch.Tensor:
     """Return how often each class is predicted: (condition, class), of (condition, image)."""
-    return torch.nn.functional.one_hot(predicted.long(), classes).double().mean(1)
+    counts = torch.zeros(len(predicted), classes, dtype=torch.float64)
+    one = torch.ones(1, dtype=torch.float64).expand(predicted.shape)
+    return counts.scatter_add_(1, predicted.long(), one) / predicted.shape[1]
 
 
 def independent_agreement(shares_a: torch.Tensor, shares_b: torch.Tensor) -> float:

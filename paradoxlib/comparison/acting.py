@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from paradoxlib.behaviour import intervals, predictions, scores
+from paradoxlib.behaviour import intervals, paradox, predictions, scores
 from paradoxlib.comparison.given import Given
 from paradoxlib.images import datasets, distortions
 from paradoxlib.measures.views import chosen_conditions
@@ -116,7 +116,7 @@ def row_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return Pearson's r of the rows of two arrays (n, m): (n,), nan where one is constant."""
     x, y = (values - values.mean(1, keepdims=True) for values in (x, y))
     lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    return (x * y).sum(1) / np.where(lengths > 1e-12, lengths, np.nan)
+    return (x * y).sum(1) / np.where(lengths > paradox.EQUAL, lengths, np.nan)
 
 
 def as_number(samples: np.ndarray | torch.Tensor, chance: float = np.nan) -> dict[str, float]:

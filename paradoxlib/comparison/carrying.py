@@ -138,8 +138,9 @@ def reestimate_statistics(
     for kind in kinds:
         states[kind] = surgery.reestimate(a.module, shown_for_statistics(seen, kind))
     found = predict_with_states(a.module, states, images, conditions, "re-estimating", device)
-    found |= predict_with_states(b.module, {b.name: b.state}, images, conditions, b.name, device)
-    table = pd.DataFrame(index=pd.Index(found, name="statistics of"))
+    end = "b itself"  # no kind of images has this name
+    found |= predict_with_states(b.module, {end: b.state}, images, conditions, b.name, device)
+    table = pd.DataFrame(index=pd.Index([*states, b.name], name="statistics of"))
     for end, place in ((a.name, 0), (b.name, len(found) - 1)):
         other = list(found.values())[place]
         column = f"agreement with {end}"

@@ -217,7 +217,7 @@ def match_units(moments: Sequence[unit_samples.PairMoments]) -> pd.DataFrame:
     for i, own in enumerate(moments):
         if own.count:
             table, chance = own.correlations()
-            means = [units.defined_mean(units.match(each)[1]) for each in (table, chance)]
+            means = [kernels.mean_of_known(units.match(each)[1]) for each in (table, chance)]
             dead = [int(sd.isnan().sum()) for sd in own.deviations()]
             rows[i] = (means[0], len(table), *dead, means[1])
     names = ["matching", "units", "dead a", "dead b", "matching chance"]

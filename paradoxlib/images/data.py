@@ -154,27 +154,31 @@ def load_pictures(folder: str | Path, count: int, size: int = 0) -> datasets.Ima
         It holds images (then all labels are -1), or a folder for each class, or ``test`` or
         ``val`` with these in it. Classes are numbered by the order of their names.
     count : int
-        How many images at most, of classes in random order (the same each time).
+        How many images at most, 1 or more, of classes in random order (the same each time).
     size : int
         Pixels of their sides; 0: theirs, up to `RESIDENT` pixels, and else 224.
 
     Raises
     ------
     ValueError
-        Where there are no images, or one cannot be read.
+        Where there are no images, or one cannot be read, or fewer than one are asked for.
     FileNotFoundError
         Where there is no such folder.
     """
     from torchvision.datasets.folder import IMG_EXTENSIONS
 
+    if count < 1:
+        raise ValueError(f"count is {count}: at least one image is needed")
     place = Path(folder).expanduser()
     if not place.is_dir():
         raise FileNotFoundError(f"there is no folder {place}")
     place = next((place / name for name in SPLIT_FOLDERS["test"] if (place / name).is_dir()), place)
-    classes = sorted(entry.name for entry in place.iterdir() if entry.is_dir())
+    classes = sorted(
+        entry.name for entry in place.iterdir() if entry.is_dir() and entry.name[0] != "."
+    )
     found = [
         (file, classes.index(file.parent.name) if classes else -1)
-        for file in sorted(place.glob("*/*" if classes else "*"))
+        for file in sorted(place.glob("[!.]*/*" if classes else "*"))
         if file.suffix.lower() in IMG_EXTENSIONS
     ]
     if not found:

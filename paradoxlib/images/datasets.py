@@ -21,6 +21,7 @@ from paradoxlib import devices, seeds
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # indices, pixels, labels
 AHEAD = 2  # batches that are decoded while one is in use
+LEAST_DEVIATION = 1e-7  # of a channel, 0..1; below it is rounding
 ORIENTATION, TURNED = 0x0112, 5  # the EXIF tag; from this value on width and height are swapped
 
 
@@ -202,7 +203,8 @@ def channel_statistics(
 ) -> tuple[list[float], list[float]]:
     """Return the channel means and standard deviations over the first `count` images.
 
-    Each is a list of 3 numbers in 0..1.
+    Each is a list of 3 numbers in 0..1. The deviation of a channel that is the same everywhere
+    counts as 1: standardised, it is 0.
     """
     total, square, n = torch.zeros(3).double(), torch.zeros(3).double(), 0
     for _, pixels, _ in batches(images, torch.arange(min(count, len(images))), 500):
@@ -210,4 +212,5 @@ def channel_statistics(
         total, square = total + values.sum((0, 2)), square + (values**2).sum((0, 2))
         n += values.shape[0] * values.shape[2]
     mean = total / n
-    return mean.tolist(), (square / n - mean**2).sqrt().tolist()
+    deviation = (square / n - mean**2).clamp(min=0).sqrt()
+    return mean.tolist(), torch.where(deviation > LEAST_DEVIATION, deviation, 1.0).tolist()

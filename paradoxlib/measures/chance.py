@@ -19,10 +19,16 @@ def of_fresh_networks(pair: Pair) -> Chance:
     """Return the chance level of two networks with fresh weights."""
 
     def level(views: Mapping[str, View]) -> float:
-        shown = next(iter(views.values())).stimuli
-        name, fresh = next(iter(views.values())).architecture(), seeds.generator
-        a, b = (models.build(name, generator=fresh("chance", one)).eval() for one in "ab")
-        return pair(View(a, shown), View(b, shown))
+        one = next(iter(views.values()))
+        name = one.architecture()
+        width = len(one.state["conv1.weight"]) / len(
+            models.empty(name).state_dict()["conv1.weight"]
+        )
+        a, b = (
+            models.build(name, width=width, generator=seeds.generator("chance", which)).eval()
+            for which in "ab"
+        )
+        return pair(View(a, one.stimuli), View(b, one.stimuli))
 
     return level
 

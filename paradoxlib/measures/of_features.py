@@ -228,9 +228,12 @@ def neighbours(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def scaled_distances(x: np.ndarray) -> np.ndarray:
-    """Return the condensed distances between images, in units of their .9 quantile."""
+    """Return the condensed distances between images, in units of their .9 quantile.
+
+    Where that is 0, the largest is the unit.
+    """
     apart = distance.pdist(x)
-    return apart / np.quantile(apart, SCALE_QUANTILE)
+    return apart / (np.quantile(apart, SCALE_QUANTILE) or apart.max())
 
 
 def with_tree(apart: np.ndarray) -> tuple[np.ndarray, float]:
@@ -268,24 +271,3 @@ def spanning(apart: np.ndarray) -> np.ndarray:
     They are the heights at which single linkage joins clusters.
     """
     return hierarchy.linkage(apart, "single")[:, 2]
-
-
-REGISTERED = {  # under the names that registries of measures use; higher is more alike
-    f"measure/paradoxlib/{function.__name__}": function
-    for function in (
-        rsa,
-        rsa_euclidean,
-        procrustes,
-        shape_closeness,
-        cca,
-        svcca,
-        pwcca,
-        regression,
-        linear_cka,
-        kernel_cka,
-        distance_correlation,
-        neighbours,
-        topology,
-        clusters,
-    )
-}

@@ -84,9 +84,7 @@ def mean_over_layers(function: of_features.Features, a: dict[str, Any], b: dict[
     Of each network are given the layers as `function.alone` made them. Those of which it is not
     defined are left out; nan where there is no other.
     """
-    values = [function.between(a[name], b[name]) for name in a if name in b]
-    values = [value for value in values if not np.isnan(value)]
-    return float(np.mean(values)) if values else np.nan
+    return kernels.mean_of_known([function.between(a[name], b[name]) for name in a if name in b])
 
 
 @torch.inference_mode()

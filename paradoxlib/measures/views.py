@@ -150,12 +150,13 @@ def pairwise(
     that of a pool.
     """
     names = list(networks)
-    table = pd.DataFrame(np.nan, names, names)
+    place = {name: i for i, name in enumerate(names)}
+    matrix = np.full((len(names), len(names)), np.nan)
     pairs = list(combinations(names, 2)) if pairs is None else pairs
-    ones, others = ([networks[name] for name in side] for side in zip(*pairs, strict=True))
+    ones, others = [networks[a] for a, _ in pairs], [networks[b] for _, b in pairs]
     for (a, b), value in zip(pairs, mapper(function, ones, others), strict=True):
-        table.loc[a, b] = table.loc[b, a] = value
-    return table
+        matrix[place[a], place[b]] = matrix[place[b], place[a]] = value
+    return pd.DataFrame(matrix, names, names)
 
 
 def js(which: str, a: View, b: View) -> float:

@@ -55,6 +55,8 @@ class GroupNorm(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        if channels % self.groups:
+            raise ValueError(f"{channels} channels cannot be normalised in {self.groups} groups")
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
@@ -275,8 +277,8 @@ class BottleneckResNet(ResNet):
     def conv(self, name: str, x: torch.Tensor) -> torch.Tensor:
         """Convolve kernels or images of one position by a matrix product where that is faster.
 
-        It is faster on CPUs in training (its gradient takes half the time) and, folded, in float32.
-        Elsewhere the layer itself is called, so that `activations` sees it by its name.
+        It is so in training (on CPUs its gradient takes half the time) and, folded, on CPUs in
+        float32. Elsewhere the layer itself is called, so that `activations` sees it by its name.
         """
         layer = getattr(self, name)
         size, stride = layer.kernel_size[0], layer.stride[0]

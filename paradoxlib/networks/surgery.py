@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from paradoxlib import devices
 from paradoxlib.networks import models, resnets
 
 LAYER_PARTS = ("kernel", "bias", "scale", "statistics")
@@ -223,6 +224,7 @@ def freeze(model: torch.nn.Module, frozen: str | None) -> None:
 
 
 @torch.no_grad()
+@devices.exact_float32()
 def reestimate(model: torch.nn.Module, batches: Iterable[torch.Tensor]) -> models.State:
     """Return a network's state with re-estimated running statistics and all else as it is.
 

@@ -266,7 +266,7 @@ def draw_measures(
 def draw_bench(table: pd.DataFrame, title: str = "", axes: np.ndarray | None = None) -> np.ndarray:
     """Draw each measure's rank correlation with compatibility, a panel for each kind of pairs.
 
-    The table is that of `measure_tables.score_measures`; bars are its intervals.
+    The table is that of `correspondence.score_measures`; bars are its intervals.
     """
     kinds, names = table["pairs"].unique(), table["measure"].unique()
     if axes is None:

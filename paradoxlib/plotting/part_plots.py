@@ -61,7 +61,8 @@ def draw_exchange_shares(
     names = [f"{child} from {parents[child]}" for child in shares.index]
     ax = ax or plt.subplots(figsize=(1.9 * shares.shape[1] + 2, 0.45 * len(shares) + 1.4))[1]
     scale = scale_around_zero(shares, 1.0 if column == "recovered" else 0.05)
-    share = {"label": "share of the way from parent to child", "shrink": 0.6}
+    what = "way from parent to child" if column == "recovered" else "change in visual intelligence"
+    share = {"label": f"share of the {what}", "shrink": 0.6}
     style.add_cells(ax, shares, scale, text, fontsize=8, yticklabels=names, cbar_kws=share)
     ax.set_title(title)
     return ax
@@ -243,8 +244,8 @@ def draw_grounding(
 ) -> np.ndarray:
     """Draw what each measure scores in the grounding tests, a panel for each test.
 
-    The table is that of `cka_tables.measure_grounding`; bars are its intervals. A measure of which
-    a test is not defined has no point.
+    The table is that of `measure_tables.measure_grounding`; bars are its intervals. A measure of
+    which a test is not defined has no point.
     """
     names = table["measure"].unique()
     if axes is None:

@@ -33,7 +33,7 @@ ALIGNED = {
     "kernel correlation, index to index": "none",
 }
 MATCHED = "whole network matched by activation"
-SHORT = 0.2  # seconds, which what happens only once may lengthen
+SHORT = 10  # seconds, which what happens only once may lengthen
 Layers = Callable[[Session], pd.DataFrame]
 
 

@@ -170,9 +170,15 @@ def find(session: Session, file: str, read: Callable[[Path], Any]) -> tuple[Path
 
 
 def publish_computed(study: Study, computed: Path) -> None:
-    """Copy what was computed to figures/, where it is not there as it is."""
+    """Copy what was computed to figures/, where it is not there as it is.
+
+    A table that was published before in the other form, compressed or not, goes.
+    """
     if computed.suffix == ".csv":
+        forms = {computed, keep.compressed_name(computed)}
         computed = keep.table_file(computed)
+        for other in forms - {computed}:
+            paths.published_file(study.name, other.name).unlink(missing_ok=True)
     published = paths.published_file(study.name, computed.name)
     if not published.is_file() or published.read_bytes() != computed.read_bytes():
         with keep.atomic(published) as temporary:

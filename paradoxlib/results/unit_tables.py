@@ -226,7 +226,7 @@ def unit_information(session: Session) -> pd.DataFrame:
             shares = []
             for find in (units.semi_match, units.match):
                 partners, others = find(related)[0], find(information)[0]
-                shares.append(units.defined_mean((partners == others)[partners >= 0]))
+                shares.append(kernels.mean_of_known((partners == others)[partners >= 0]))
             top = len(best_pairs(related) & best_pairs(information))
             alive = int((units.semi_match(related)[0] >= 0).sum())
             rows.append((relation, place, *shares, top, alive))
@@ -284,4 +284,4 @@ def same_partners(layer: units.Layer, a: torch.Tensor, b: torch.Tensor) -> float
     by_activation, _ = units.match(layer.between)
     by_kernel, _ = units.match(kernels.correlate_kernels(a, b).numpy())
     both = (by_activation >= 0) & (by_kernel >= 0)
-    return units.defined_mean((by_activation == by_kernel)[both])
+    return kernels.mean_of_known((by_activation == by_kernel)[both])

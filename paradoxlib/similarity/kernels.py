@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from paradoxlib import devices
@@ -149,10 +150,11 @@ def mean_of_layers(layers: Mapping[str, LayerSimilarity]) -> float:
     return mean_of_known([layer.mean for layer in layers.values()])
 
 
-def mean_of_known(values: Sequence) -> float:
+def mean_of_known(values: ArrayLike) -> float:
     """Return the mean of all numbers that are not nan; nan where there are none."""
-    numbers = np.asarray(values)
-    return float(np.nanmean(numbers)) if not np.isnan(numbers).all() else np.nan
+    numbers = np.asarray(values, dtype=float)
+    known = numbers[~np.isnan(numbers)]
+    return float(known.mean()) if known.size else np.nan
 
 
 def layer_changes(parent: models.State, child: models.State) -> pd.DataFrame:
@@ -292,8 +294,7 @@ def chance_of_sizes(
     source = torch.Generator().manual_seed(seed)
     levels = []
     for n, d in sizes:
-        drawn = torch.randn(2, pairs, n, d, dtype=torch.float64, generator=source)
-        a, b = standardised(drawn)
+        a, b = standardised(torch.randn(2, pairs, n, d, dtype=torch.float64, generator=source))
         scores = [alignments.align(*pair, alignment) for pair in zip(a[:, None], b, strict=True)]
         levels.append(mean_of_known(scores))
     return tuple(levels)

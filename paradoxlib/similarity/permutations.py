@@ -31,9 +31,11 @@ def unit_groups(architecture: str) -> dict[str, LayerGroups]:
     """Return the groups of units of every convolution and of ``fc``, {layer: LayerGroups}.
 
     A group is named by the layer whose outputs it orders; a residual stream by the first layer that
-    writes to it.
+    writes to it. ValueError for an architecture without residual blocks.
     """
     branches = models.ARCHITECTURES[architecture].branches
+    if not branches:
+        raise ValueError(f"units of {architecture} cannot be permuted: it has no residual blocks")
     stream = "conv1"
     found = {"conv1": LayerGroups(stream, None)}
     for block in models.empty(architecture).blocks:

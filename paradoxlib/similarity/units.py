@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 import scipy
 import torch
-from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from paradoxlib.networks import activations
-from paradoxlib.similarity import unit_clusters, unit_samples
+from paradoxlib.similarity import kernels, unit_clusters, unit_samples
 
 
 class Layer(NamedTuple):
@@ -175,12 +174,6 @@ def match(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return partners, values
 
 
-def defined_mean(values: ArrayLike) -> float:
-    """Return the mean of the values that are not nan; nan where there are none."""
-    values = np.asarray(values, dtype=float)
-    return values[~np.isnan(values)].mean() if np.isfinite(values).any() else np.nan
-
-
 def match_table(layers: Mapping[str, Layer]) -> pd.DataFrame:
     """Return how well the units of two networks match, a row for each of {layer: Layer}.
 
@@ -197,9 +190,9 @@ def match_table(layers: Mapping[str, Layer]) -> pd.DataFrame:
         ours, theirs = np.sort(layer.mean_a), np.sort(layer.mean_b)
         same_size = len(ours) == len(theirs)
         rows[name] = {
-            "semi_matching": defined_mean(high),
-            "matching": defined_mean(value),
-            "overlap": defined_mean((loose == strict)[alive]),
+            "semi_matching": kernels.mean_of_known(high),
+            "matching": kernels.mean_of_known(value),
+            "overlap": kernels.mean_of_known((loose == strict)[alive]),
             "units": len(loose),
             "dead_a": int(np.isnan(layer.within_a.diagonal()).sum()),
             "dead_b": int(np.isnan(layer.within_b.diagonal()).sum()),
