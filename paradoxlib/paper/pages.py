@@ -35,34 +35,43 @@ def show_claims(claims: pd.DataFrame, beside: tuple[str, pd.DataFrame] | None = 
     """Return a table of claims as Markdown: how many have each verdict, then group by group.
 
     `beside` is another study and its claims: where it has the same statement, its value, interval
-    and verdict stand in two columns more.
+    and verdict stand in two columns more. Its other statements, about networks or layers of its
+    own, have a table at the end.
     """
     lines, head, others = [count_verdicts(claims)], list(HEAD), {}
     if beside:
         study, table = beside
-        own = table[table["statement"].isin(claims["statement"])]
-        lines.append(f"In `{study}`, {count_verdicts(own)[1:]}")
+        lines.append(f"In `{study}`, {count_verdicts(table)[1:]}")
         head += [f"`{study}`", "its verdict"]
-        others = {claim.statement: claim for claim in own.itertuples()}
+        others = {claim.statement: claim for claim in table.itertuples()}
     for group, rows in claims.groupby("group", sort=False):
         lines += ["", f"**{group[0].upper()}{group[1:]}**", "", row_of(head)]
         lines.append(row_of(["---"] * len(head)))
         for claim in rows.itertuples():
-            cells = [
-                f"{claim.statement} ({claim.section})",
-                f"[{claim.notebook[:2]}](../notebooks/{claim.notebook}.ipynb)",
-                number(claim.published),
-                f"{span(claim.range_low, claim.range_high)}; {claim.range_from}",
-                *value_of(claim),
-                claim.verdict,
-            ]
+            cells = cells_of(claim)
             if beside:
                 other = others.get(claim.statement)
                 cells += (
                     [", ".join(filter(None, value_of(other))), other.verdict] if other else ["", ""]
                 )
             lines.append(row_of(cells))
+    if beside and len(own := table[~table["statement"].isin(claims["statement"])]):
+        lines += ["", f"**In `{study}`, about networks or layers of its own**", "", row_of(HEAD)]
+        lines.append(row_of(["---"] * len(HEAD)))
+        lines += [row_of(cells_of(claim)) for claim in own.itertuples()]
     return "\n".join([*lines, "", ""])
+
+
+def cells_of(claim: Any) -> list[str]:
+    """Return the cells of a claim's row, those of `HEAD`."""
+    return [
+        f"{claim.statement} ({claim.section})",
+        f"[{claim.notebook[:2]}](../notebooks/{claim.notebook}.ipynb)",
+        number(claim.published),
+        f"{span(claim.range_low, claim.range_high)}; {claim.range_from}",
+        *value_of(claim),
+        claim.verdict,
+    ]
 
 
 def count_verdicts(claims: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ matrices and to ours (`facts` of the behaviour room).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from paradoxlib.paper import published, verdicts
 from paradoxlib.paper.verdicts import Claim
@@ -249,15 +249,21 @@ def unseen_claims(gains: Mapping[str, Fact], able: Sequence[str], other: str) ->
     ]
 
 
-def count_claims(networks: int, comparable: bool, architecture: str) -> list[Claim]:
+def count_claims(networks: Collection[str], comparable: bool, architecture: str) -> list[Claim]:
     """Return the claims on how many networks and pairs there are: run here, or not run.
 
-    Of the paper's data, that is: `comparable` says whether the study has them.
+    Of the paper's data, that is: `comparable` says whether the study has them. Networks of a figure
+    are those of its names.
     """
     experiment = published.experiment_of(architecture)
-    pairs, claims = networks * (networks - 1) // 2, []
+    shown = published.read_matrix(published.FIGURES[experiment]["compatibility"])
+    claims = []
     for what, count in published.COUNTS[experiment].items():
-        here = pairs if what.startswith("Pairs") else networks
+        here = len(networks)
+        if what.startswith("Pairs"):
+            here = math.comb(here, 2)
+        elif "Figure" in what:
+            here = len(set(shown) & set(networks))
         decided = verdicts.RUN if comparable and here >= count else verdicts.NOT_RUN
         ends = count, count, count, verdicts.FROM_TEXT, here, here, here, verdicts.OF_NOTHING
         claims.append(Claim("counts", what, "1.3", NOTEBOOK_2, *ends, math.nan, decided))

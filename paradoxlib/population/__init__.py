@@ -12,7 +12,7 @@ from paradoxlib.population.child_tables import (
     population_relatives,
     population_shares,
 )
-from paradoxlib.population.taught_tables import taught_facts, taught_pairs
+from paradoxlib.population.stranger_tables import stranger_facts, taught_pairs
 from paradoxlib.results import TABLES  # with those above among them
 
 __all__ = [
@@ -25,6 +25,6 @@ __all__ = [
     "population_scores",
     "population_shares",
     "population_splits",
-    "taught_facts",
+    "stranger_facts",
     "taught_pairs",
 ]

@@ -5,6 +5,7 @@ on the child's kind of images, from several numbers of them.
 """
 
 import math
+from functools import cache, partial
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ import torch
 
 from paradoxlib.behaviour import contributions, intervals, paradox
 from paradoxlib.networks import models, resnets, surgery
-from paradoxlib.population.taught_tables import taught
+from paradoxlib.population.stranger_tables import taught
 from paradoxlib.results.network_tables import similarities, training_history
 from paradoxlib.results.part_tables import evaluate_shares, exchange_count
 from paradoxlib.results.tables import table
@@ -37,23 +38,15 @@ def all_children(study: Study) -> list[tuple[str, str]]:
 
 
 def some_children(study: Study, count: int = MOST_CHILDREN) -> list[tuple[str, str]]:
-    """Return [(parent, child)]: the first child of each family, so many at most."""
+    """Return [(parent, child)]: the first child of each family, of so many drawn families at most.
+
+    They are in the study's order; families were drawn in that of `Study.draw`.
+    """
     firsts = {
         study.family_of[child]: (parent, child) for parent, child in all_children(study)[::-1]
     }
-    return [firsts[family] for family in study.families if family in firsts][:count]
-
-
-def predict_reestimated(session: Session, parent: str, child: str) -> predicting.Predictions:
-    """Return the predictions of the parent as the child, {number of images: predictions}."""
-    images = session.images("test").first(session.study.transplant_images)
-
-    def maker(count: int) -> Maker:
-        return lambda ours, theirs: comparing.reestimate_as(session, parent, child, count)
-
-    makers = {str(count): maker(count) for count in REESTIMATED_ON}
-    where = f"{parent} as {child}, by number of images"
-    return predicting.predict_kept(session, where, parent, child, makers, images)
+    drawn = [family for family in study.draw if family in firsts][:count]
+    return [firsts[family] for family in study.families if family in drawn]
 
 
 def gathered(study: Study, child: str, images: int) -> float:
@@ -66,23 +59,34 @@ def gathered(study: Study, child: str, images: int) -> float:
     return 1 - (1 - resnets.MOMENTUM) ** steps
 
 
-def predict_gathered(session: Session, parent: str, child: str, share: float) -> torch.Tensor:
-    """Return the predictions of the parent whose statistics moved as far as the child's did.
+def predict_as_child(
+    session: Session, parent: str, child: str, share: float
+) -> predicting.Predictions:
+    """Return the predictions of the parent with statistics re-estimated on the child's images.
 
-    They move towards those re-estimated on the largest number of images; where that is all of the
-    way (`AS_GOOD_AS_ALL`), these are taken.
+    ``{number of images: predictions}``, and ``gathered``, whose statistics moved by `share` of the
+    way to those of the largest number, as far as the child's did. Where that is all of the way
+    (`AS_GOOD_AS_ALL`), they are those.
     """
-    count = REESTIMATED_ON[-1]
-    if share >= AS_GOOD_AS_ALL:
-        return predict_reestimated(session, parent, child)[str(count)]
-
-    def make(ours: models.State, theirs: models.State) -> models.State:
-        again = comparing.reestimate_as(session, parent, child, count)
-        return {name: torch.lerp(ours[name], again[name], share) for name in ours}
-
     images = session.images("test").first(session.study.transplant_images)
-    where, makers = f"{parent} as {child}, as gathered", {"gathered": make}
-    return predicting.predict_kept(session, where, parent, child, makers, images)["gathered"]
+    again = cache(partial(comparing.reestimate_as, session, parent, child))
+
+    def all_the_way(count: int) -> Maker:
+        return lambda ours, theirs: again(count)
+
+    def part_of_the_way(ours: models.State, theirs: models.State) -> models.State:
+        return {name: torch.lerp(ours[name], again(most)[name], share) for name in ours}
+
+    most, who = REESTIMATED_ON[-1], f"{parent} as {child}"
+    makers = {str(count): all_the_way(count) for count in REESTIMATED_ON}
+    made = predicting.predict_kept(
+        session, f"{who}, by number of images", parent, child, makers, images
+    )
+    if share >= AS_GOOD_AS_ALL:
+        return made | {"gathered": made[str(most)]}
+    makers = {f"gathered, {most}": part_of_the_way}
+    part = predicting.predict_kept(session, f"{who}, as gathered", parent, child, makers, images)
+    return made | {"gathered": part[f"gathered, {most}"]}
 
 
 def predict_family(session: Session, founder: str) -> predicting.Predictions:
@@ -113,9 +117,8 @@ def population_children(session: Session) -> pd.DataFrame:
     count, rows = len(session.images("train")), []
     for parent, child in all_children(study):
         known = predict_family(session, study.family_of[child])
-        made = predict_reestimated(session, parent, child)
         share = gathered(study, child, count)
-        made["gathered"] = predict_gathered(session, parent, child, share)
+        made = predict_as_child(session, parent, child, share)
         seen = {parent: known[parent], child: known[child], **made}
         found = paradox.pair_compatibilities(seen, labels, study.conditions)
         by_pair = found.set_index(["a", "b"])
@@ -159,9 +162,8 @@ def population_relatives(session: Session) -> pd.DataFrame:
         same, moved = dict(own), dict(own)
         for name in family:
             if parent := study.parents[name]:
-                same[name] = predict_reestimated(session, parent, name)[str(REESTIMATED_ON[-1])]
-                share = gathered(study, name, count)
-                moved[name] = predict_gathered(session, parent, name, share)
+                made = predict_as_child(session, parent, name, gathered(study, name, count))
+                same[name], moved[name] = made[str(REESTIMATED_ON[-1])], made["gathered"]
         columns = []
         for what, predicted in (("trained", own), ("identical", same), ("gathered", moved)):
             found = paradox.pair_compatibilities(predicted, labels, study.conditions)

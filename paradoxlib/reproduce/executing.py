@@ -147,5 +147,8 @@ def lighten(document: nbformat.NotebookNode) -> None:
             if "image/png" in data:
                 picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
                 small = io.BytesIO()
-                picture.convert("RGB").quantize(256).save(small, "png", optimize=True)
+                few = picture.convert("RGB").quantize(
+                    256, Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
+                )
+                few.save(small, "png", optimize=True)
                 data["image/png"] = base64.b64encode(small.getvalue()).decode()

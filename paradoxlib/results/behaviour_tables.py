@@ -263,7 +263,7 @@ def claims(session: Session) -> pd.DataFrame:
     if able and plain:
         unseen = facts.unseen_facts(known, able, plain[0])
         found += statements.unseen_claims(unseen, able, plain[0])
-    found += statements.count_claims(len(study.networks), comparable, architecture)
+    found += statements.count_claims(study.networks, comparable, architecture)
     deviating = facts.layer_facts(layers_of_children(session), child)
     layers = {deviating.layer: "The layer that deviates most"}
     if child == published.TRANSPLANT.child:  # the paper's second experiment, or its stand-in
