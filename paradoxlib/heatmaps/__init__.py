@@ -1,4 +1,4 @@
-"""How networks see images, all layers with all: founders as replicates, and several depths."""
+"""How networks see images, all layers with all: of all founders, and of several depths."""
 
 from paradoxlib.heatmaps.depth_tables import (
     cka_depth_claims,

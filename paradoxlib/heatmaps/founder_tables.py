@@ -1,6 +1,6 @@
 """Tables of founders' layers: CKA of all with all, whole and with a part removed; of more images.
 
-Founders, trained from different seeds, are replicates.
+Founders differ in their seeds, and most of them in what they were taught.
 """
 
 import numpy as np
@@ -177,7 +177,7 @@ def sums_of_sets(session: Session) -> tuple[dict[str, np.ndarray], list[str]]:
 def cka_claims(session: Session) -> pd.DataFrame:
     """What the article on CKA states of one architecture: the same columns as `claims`.
 
-    Of clean images the founders are replicates; other statements are on the example pairs.
+    Those on clean images are means over founders; other statements are on the example pairs.
     """
     found = cka_structure(session)
     whole = found[found["removed"] == 0]

@@ -83,8 +83,9 @@ def seeds_of_sizes(session: Session) -> dict[str, pd.DataFrame]:
     for (a, b), matrix in cka_sizes(session).items():
         (size, _), (other, _) = (name.split("/") for name in (a, b))
         if size == other:
-            with_what = "itself" if a == b else "another seed"
-            found[f"{size.removeprefix('cifar10-')} with {with_what}"] = matrix
+            with_what, seed = ("itself", "first") if a == b else ("another seed", "second")
+            named = {"index": "layers, first seed", "columns": f"layers, {seed} seed"}
+            found[f"{size.removeprefix('cifar10-')} with {with_what}"] = matrix.rename_axis(**named)
     return found
 
 

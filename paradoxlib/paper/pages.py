@@ -48,7 +48,7 @@ def show_claims(claims: pd.DataFrame, beside: tuple[str, pd.DataFrame] | None = 
         lines += ["", f"**{group[0].upper()}{group[1:]}**", "", row_of(head)]
         lines.append(row_of(["---"] * len(head)))
         for claim in rows.itertuples():
-            cells = cells_of(claim)
+            cells = shown_cells(claim)
             if beside:
                 other = others.get(claim.statement)
                 cells += (
@@ -58,11 +58,11 @@ def show_claims(claims: pd.DataFrame, beside: tuple[str, pd.DataFrame] | None = 
     if beside and len(own := table[~table["statement"].isin(claims["statement"])]):
         lines += ["", f"**In `{study}`, about networks or layers of its own**", "", row_of(HEAD)]
         lines.append(row_of(["---"] * len(HEAD)))
-        lines += [row_of(cells_of(claim)) for claim in own.itertuples()]
+        lines += [row_of(shown_cells(claim)) for claim in own.itertuples()]
     return "\n".join([*lines, "", ""])
 
 
-def cells_of(claim: Any) -> list[str]:
+def shown_cells(claim: Any) -> list[str]:
     """Return the cells of a claim's row, those of `HEAD`."""
     return [
         f"{claim.statement} ({claim.section})",

@@ -31,6 +31,7 @@ def draw_matrix(
     title: str = "",
     ax: Axes | None = None,
     diagonal: bool = False,
+    family_of: Mapping[str, str] | None = None,
 ) -> Axes:
     """Draw a matrix (network, network) in the colours of its kind; a small one with its values.
 
@@ -42,6 +43,8 @@ def draw_matrix(
         ``difference``, ``compatibility``, ``similarity`` or ``agreement``.
     diagonal : bool
         Whether the diagonal is drawn; else it is blank, as in the paper.
+    family_of : dict, optional
+        {network: family}, of networks that stand family by family: lines between them.
     """
     n = len(frame)
     inches, named = min(0.42 * n, 12), n <= NAMED
@@ -62,6 +65,8 @@ def draw_matrix(
     ax.set_title(title)
     if not named:
         ax.set(xlabel="network", ylabel="network")
+    if family_of is not None:
+        style.mark_groups(ax, [family_of[name] for name in frame.index], not named)
     return ax
 
 

@@ -173,22 +173,24 @@ def draw_against_rate(
 ) -> np.ndarray:
     """Draw how children compare with their parent, by the rate of fine-tuning.
 
-    The left panel shows their similarity to it, the right one their compatibility with it; each
-    parent has a line.
+    The left panel shows how far their similarity to it is from 1, the right one their compatibility
+    with it; each parent has a line.
     """
     if axes is None:
         axes = plt.subplots(1, 2, figsize=(10, 4))[1]
     families = table.sort_values("learning_rate").groupby("parent", sort=False)
     for i, (name, part) in enumerate(families):
         look: dict[str, Any] = {"color": f"C{i}", "marker": "os^v"[i % 4], "label": name}
-        axes[0].plot(part["learning_rate"], part["similarity"], **look)
+        distance = (1 - part["similarity"]).clip(lower=style.LEAST_DISTANCE)
+        axes[0].plot(part["learning_rate"], distance, **look)
         errors = style.reach(part["compatibility"], part["low"], part["high"])
         axes[1].errorbar(part["learning_rate"], part["compatibility"], errors, capsize=3, **look)
-    axes[0].set_ylabel("similarity to the parent")
+    axes[0].set(yscale="log", ylabel="1 - similarity to the parent")
     axes[1].set_ylabel("compatibility with the parent")
+    axes[1].set_title("bars: 95 %, test images", fontsize=9)
+    axes[1].set_ylim(min(0, axes[1].get_ylim()[0]), 1.05)
     for ax in axes:
         ax.set(xscale="log", xlabel="learning rate of fine-tuning")
-        ax.set_ylim(min(0, ax.get_ylim()[0]), 1.05)
         ax.grid()
     axes[0].legend()
     axes[0].figure.suptitle(title)

@@ -1,5 +1,7 @@
 """The style sheet, and the colours, names and cells that several plots share."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,9 +47,9 @@ MARKS = {
     "different yet similar": Look("#8B0A3C", "^"),
 }
 RELATIONS = {
-    "strangers": Look("#8B0A3C", "^"),
+    "strangers": Look("#332288", "^"),
     "same family": Look("#7A7A7A", "o"),
-    "parent and child": Look("#E0A800", "s"),
+    "parent and child": Look("#56B4E9", "s"),
 }
 LEAST_DISTANCE = 1e-9  # where 1 - correlation ends on a logarithmic axis: nothing has moved
 
@@ -118,3 +120,20 @@ def cell_text(value: float) -> str:
 def change_text(value: float) -> str:
     """Return a change between -1 and 1 as a table prints it: +.10, -.25, .00."""
     return ".00" if abs(value) < 0.005 else f"{value:+.2f}".replace("0.", ".")
+
+
+def mark_groups(ax: Axes, groups: Sequence[str], named: bool = True) -> None:
+    """Draw lines between groups of a matrix's rows, and, where asked to, name them at the axes.
+
+    `groups` has an entry for each row; members stand side by side.
+    """
+    edges = [i for i in range(1, len(groups)) if groups[i] != groups[i - 1]]
+    for draw in (ax.axhline, ax.axvline):
+        for edge in edges:
+            draw(edge, color="black", linewidth=0.4)
+    if named:
+        middles = [(start + end) / 2 for start, end in pairwise([0, *edges, len(groups)])]
+        names = list(dict.fromkeys(groups))
+        ax.set_xticks(middles, names, rotation=90, fontsize=8)
+        ax.set_yticks(middles, names, rotation=0, fontsize=8)
+        ax.set(xlabel="family", ylabel="family")

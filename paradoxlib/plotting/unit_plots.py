@@ -139,7 +139,8 @@ def draw_by_layer(
         ax.set_ylabel(text)
         ax.grid()
     axes[-1].set_xticks(range(len(layers)), layers, rotation=90)
-    axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    text = "mean over pairs;\nshade: their range"
+    axes[0].legend(loc="upper left", bbox_to_anchor=(1, 1), title=text, title_fontsize=8)
     axes[0].figure.suptitle(title)
     return axes
 

@@ -49,7 +49,8 @@ def test_what_cannot_be_published_is_refused(published, tiny):
         publishing.publish_study(published)
 
 
-EXPECTED = [name for name in names() if paths.expected_file(name).is_file()]
+COMMITTED = [name for name in names() if paths.manifest_file(name).is_file()]
+EXPECTED = [name for name in COMMITTED if paths.expected_file(name).is_file()]
 
 
 @pytest.mark.parametrize("name", EXPECTED)
