@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from paradoxlib import devices
+from paradoxlib import devices, keep, paths
 from paradoxlib.behaviour import correspondence, paradox
 from paradoxlib.measures import grounding, of_networks, views
 from paradoxlib.measures.catalogue import MEASURES, Measure
@@ -37,22 +38,16 @@ SHORT = 10  # seconds, which what happens only once may lengthen
 Layers = Callable[[Session], pd.DataFrame]
 
 
-def clean_cka(session: Session) -> pd.DataFrame:
-    """Return the CKA of the layers of all pairs on clean images."""
+def cka_of(session: Session, clean: bool) -> pd.DataFrame:
+    """Return the CKA of the layers of all pairs, on clean images or under noise."""
     layers = cka_pairs(session)
-    return layers[layers["condition"] == "clean"]
-
-
-def noisy_cka(session: Session) -> pd.DataFrame:
-    """Return the CKA of the layers of all pairs under noise."""
-    layers = cka_pairs(session)
-    return layers[layers["condition"] != "clean"]
+    return layers[(layers["condition"] == "clean") == clean]
 
 
 OF_LAYERS: dict[str, tuple[Layers, str]] = {  # tables that have all pairs at once
     "matched units": (unit_matches, "matching"),
-    "CKA, clean": (clean_cka, "cka"),
-    "CKA, noise": (noisy_cka, "cka"),
+    "CKA, clean": (partial(cka_of, clean=True), "cka"),
+    "CKA, noise": (partial(cka_of, clean=False), "cka"),
 }
 
 
@@ -199,18 +194,25 @@ def tabulate_measures(
 ) -> pd.DataFrame:
     """Return a row for each pair of networks, all or those given.
 
-    It holds their relation, compatibility and measures.
+    It holds their relation, compatibility and measures. Each measure is kept in runs/, so that a
+    stop loses one at most.
     """
-    seen = views_of(session, networks, shown)
+    study, seen = session.study, views_of(session, networks, shown)
     pairs = list(combinations(seen, 2)) if pairs is None else pairs
-    matrices = {"compatibility": compatibilities(session)["distortions"]}
+    table = pd.DataFrame(pairs, columns=["a", "b"])
+    table["relation"] = [paradox.relation(a, b, study.parents) for a, b in pairs]
+    compatible = compatibilities(session)["distortions"]
+    table["compatibility"] = [compatible.loc[pair] for pair in pairs]
+    sizes = {which: len(images) for which, images in shown.images.items()}
     for name in tqdm(measures, desc=f"measures of {len(seen)} networks", unit="measure"):
-        matrices[name] = measure_matrix(session, name, seen, pairs)
-    rows = []
-    for a, b in pairs:
-        row = {"a": a, "b": b, "relation": paradox.relation(a, b, session.study.parents)}
-        rows.append(row | {name: matrix.loc[a, b] for name, matrix in matrices.items()})
-    return pd.DataFrame(rows)
+        path = paths.computed_file(study.name, f"measures/{name}.csv")
+        key = study.table_key(name, pairs, sizes, shown.count)
+        if (found := keep.read_table(path, key)) is None:
+            matrix = measure_matrix(session, name, seen, pairs)
+            found = pd.DataFrame({name: [matrix.loc[pair] for pair in pairs]})
+            keep.write_table(path, found, key)
+        table[name] = found[name]
+    return table
 
 
 @table(

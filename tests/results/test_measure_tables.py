@@ -62,3 +62,25 @@ def test_measures_of_features_are_grounded_on_founders(tiny_trained):
     defined = table.dropna(subset=["value"])
     assert ((defined["low"] <= defined["value"]) & (defined["value"] <= defined["high"])).all()
     assert table.loc[table["test"] == "specificity", "value"].between(0, 1).all()
+
+
+def test_a_bench_that_was_stopped_computes_the_rest(tiny_trained, monkeypatch):
+    names = ["kernel correlation, index to index", "cosine of the kernels"]
+    networks = comparing.compared(tiny_trained)
+    shown = measure_tables.shown_to(tiny_trained)
+    known = measure_tables.measure_matrix
+
+    def stopped(session, name, *rest):
+        if name == names[1]:
+            raise KeyboardInterrupt
+        return known(session, name, *rest)
+
+    monkeypatch.setattr(measure_tables, "measure_matrix", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        measure_tables.tabulate_measures(tiny_trained, names, networks, shown)
+    asked = []
+    monkeypatch.setattr(
+        measure_tables, "measure_matrix", lambda *given: asked.append(given[1]) or known(*given)
+    )
+    table = measure_tables.tabulate_measures(tiny_trained, names, networks, shown)
+    assert asked == names[1:] and table[names].notna().all(axis=None)
