@@ -79,7 +79,9 @@ def depth_facts(session: Session) -> dict[str, float]:
     start, stop = structure.largest_block(own)
     without = sizes(session).iloc[0]
     parts = depth_components(session).query("network == @session.study.name")
-    inside, before = parts.iloc[start:stop], parts.iloc[:start]
+    in_block = np.zeros(len(own), bool)
+    in_block[start:stop] = True
+    inside, outside = parts[in_block], parts[~in_block]
     others = np.hstack([shallow.to_numpy(), deep.to_numpy()])
     highest = {name: matrix.max() for name, matrix in (("101", shallow), ("152", deep))}
     lines = {name: (values < LIKE_NONE).mean() for name, values in highest.items()}
@@ -87,9 +89,9 @@ def depth_facts(session: Session) -> dict[str, float]:
     return {
         "block": (stop - start) / len(own),
         "late": (stop - late) / (stop - start),
-        "own": np.nanmean(others[:start]) - np.nanmean(others[start:stop]),
-        "component": inside["share"].mean() - before["share"].mean(),
-        "dominant": inside["dominant"].mean() - before["dominant"].mean(),
+        "own": np.nanmean(others[~in_block]) - np.nanmean(others[in_block]),
+        "component": inside["share"].mean() - outside["share"].mean(),
+        "dominant": inside["dominant"].mean() - outside["dominant"].mean(),
         "removed": 1 - without["block_removed"] / without["block"],
         "early resnet101": structure.stands_out(shallow, EARLY, EARLY),
         "early resnet152": structure.stands_out(deep, EARLY, EARLY),

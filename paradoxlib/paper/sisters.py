@@ -21,6 +21,7 @@ CELLS = {
 DEPTHS = ((20, 100), (20, 150))  # layers of ResNet50, and of ResNet152, that are said to be alike
 PARAMETERS = {"resnet50": 25_636_712, "resnet152": 60_419_944}
 THERE = (math.nan, *verdicts.POSITIVE, verdicts.FROM_TEXT)  # only said to be there
+BY_OURS = (math.nan, *verdicts.POSITIVE, verdicts.FROM_US)  # there, by a threshold of ours
 MUCH = (math.nan, 0.5, 1.0, verdicts.FROM_US)
 # What is said of heatmaps: {fact: (group, statement, published value, its range, where from)}.
 SEEN: dict[str, tuple[str, str, float, float, float, str]] = {
@@ -31,12 +32,12 @@ SEEN: dict[str, tuple[str, str, float, float, float, str]] = {
               math.nan, 0.25, 1.0, verdicts.FROM_US),
     "late": ("block", "The block lies in the last two stages: share of its layers that follow the "
              "beginning of stage 4", *MUCH),
-    "own": ("block", "The block is each network's own: mean CKA of the layers before it with "
+    "own": ("block", "The block is each network's own: mean CKA of all other layers with "
             "ResNet101 and ResNet152 less that of the block's", *THERE),
     "component": ("block", "One direction makes the block: share of variance in the first "
-                  "principal component of its layers less that of the layers before it", *THERE),
+                  "principal component of its layers less that of all other layers", *THERE),
     "dominant": ("block", "A few images make the block: share of variance in 2 % of the images in "
-                 "its layers less that in the layers before it", *THERE),
+                 "its layers less that in all other layers", *THERE),
     "removed": ("block", "Without the first principal component the block goes: by what share "
                 "of its size ResNet50's largest block shrinks", *MUCH),
     "early resnet101": ("depths", "The first few layers learn similar representations: mean CKA "
@@ -44,9 +45,9 @@ SEEN: dict[str, tuple[str, str, float, float, float, str]] = {
     "early resnet152": ("depths", "The first few layers learn similar representations: mean CKA "
                         "of the first 20 of ResNet50 and ResNet152 less that of the rest", *THERE),
     "lines": ("depths", "Vertical lines, layers of ResNet101 that are like none of ResNet50's "
-              "(a CKA below .1 with all of them): their share", *THERE),
+              "(a CKA below .1 with all of them): their share", *BY_OURS),
     "more lines": ("depths", "They become more apparent with ResNet152: their share less that of "
-                   "ResNet101", *THERE),
+                   "ResNet101", *BY_OURS),
     "covered": ("depths", "ResNet152's additional layers do not result in a different "
                 "representation: mean over its layers of the highest CKA with one of ResNet50's",
                 *MUCH),
