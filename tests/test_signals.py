@@ -217,5 +217,5 @@ def test_a_kernel_and_what_its_notebook_started_end_with_the_command(tmp_path):
     family = [psutil.Process(int(pid)) for pid in (tmp_path / "PIDS").read_text().split()]
     command.kill()
     command.wait()
-    _, alive = psutil.wait_procs(family, 5)
+    _, alive = psutil.wait_procs(family, END)
     assert len(family) == 3 and not alive

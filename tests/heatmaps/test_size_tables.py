@@ -1,22 +1,29 @@
 """Networks of several sizes stand side by side, seeds as replicates."""
 
+import shutil
+
 import numpy as np
 import pytest
-from conftest import TINY
+from conftest import TINY, tiny_file
 
-from paradoxlib import heatmaps
+from paradoxlib import heatmaps, paths
 from paradoxlib.heatmaps import size_tables
-from paradoxlib.studies import comparing
+from paradoxlib.studies import comparing, sessions
 
 
-@pytest.fixture
-def session(tiny_trained, home, monkeypatch):
+@pytest.fixture(scope="module")
+def session(trained_home, tmp_path_factory):
+    """A session of the tiny study beside one of twice its width, trained once for all tests."""
+    home = tmp_path_factory.mktemp("sizes")
+    shutil.copytree(trained_home / "weights", home / "weights")
     wide = TINY.replace("name: tiny", "name: wide").replace("resnet20}", "resnet20, width: 2}")
     alone = wide.replace("  B: {seed: 2, parent: A, distortions: [gaussian_noise, blur]}\n", "")
     (home / "wide.yaml").write_text(alone.replace("epochs: 2", "epochs: 1"))
-    monkeypatch.setattr(size_tables, "SIZES", {"tiny": (str(home / "wide.yaml"),)})
-    monkeypatch.setattr(comparing, "IMAGES", 20)
-    return tiny_trained
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "HOME", home)
+        patch.setattr(size_tables, "SIZES", {"tiny": (str(home / "wide.yaml"),)})
+        patch.setattr(comparing, "IMAGES", 20)
+        yield sessions.start(tiny_file(home), device="cpu", workers=1)
 
 
 def test_sizes_are_compared_seed_by_seed(session, monkeypatch):
