@@ -1,7 +1,6 @@
 """Does one matrix of pairs go with another?
 
-Correlations over pairs of networks, with intervals and tests that resample networks. scikit-bio has
-Mantel's test, too, but it knows neither families nor masks of pairs.
+Correlations over pairs, their intervals and tests (scikit-bio's Mantel test knows no families).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +17,8 @@ from paradoxlib.paper import published
 
 SCORES = ("measure", "pairs", "n", "rho", "low", "high", "p", "chosen", "reported")
 PAIRS = ("all pairs", "within families", "between families")
+INSIDE = "inside each family"  # within families, each family's mean taken from its pairs
 CORRELATION_COLUMNS = ["definition", "pairs", "n", "r", "low", "high", "p", "rho", "rho_p"]
-RELABELLINGS_AT_ONCE = 500  # what fits in memory
 
 
 def chosen_pairs(family_of: Mapping[str, Any], names: Sequence[str], which: str) -> np.ndarray:
@@ -45,11 +44,7 @@ def known_pairs(c: np.ndarray, s: np.ndarray, chosen: np.ndarray | None) -> np.n
 def correlation(
     compatibility: ArrayLike, similarity: ArrayLike, chosen: np.ndarray | None = None
 ) -> float:
-    """Return Pearson's r of similarity with compatibility.
-
-    It is that of all pairs, or of those of a mask (network, network); nan where one of the two is
-    the same for all of them.
-    """
+    """Return Pearson's r over all pairs, or those of a mask; nan where either is constant."""
     c, s = np.asarray(compatibility), np.asarray(similarity)
     pairs = known_pairs(c, s, chosen)
     if not pairs.any() or np.ptp(s[pairs]) == 0 or np.ptp(c[pairs]) == 0:
@@ -77,8 +72,8 @@ def correlation_interval(
     source, samples = np.random.default_rng(seed), [np.empty(0)]
     units = range(len(c)) if units is None else units
     n = len(set(units))
-    for start in range(0, resamples, RELABELLINGS_AT_ONCE):
-        drawn = source.integers(n, size=(min(RELABELLINGS_AT_ONCE, resamples - start), n))
+    for start in range(0, resamples, intervals.RESAMPLES_AT_ONCE):
+        drawn = source.integers(n, size=(min(intervals.RESAMPLES_AT_ONCE, resamples - start), n))
         counts = (drawn[:, :, None] == np.arange(n)).sum(1)
         samples.append(weighted_correlations(x, y, intervals.count_pairs(counts, units, i, j)))
     low, high = intervals.bounds(np.concatenate(samples))
@@ -128,8 +123,8 @@ def permutation_test(
     families = None if family_of is None else tuple(family_of)
     orders = relabellings(families, len(c), permutations, seed)
     fixed, as_strong = s[i, j] - s[i, j].mean(), 0
-    for start in range(0, permutations, RELABELLINGS_AT_ONCE):
-        new = orders[start : start + RELABELLINGS_AT_ONCE]
+    for start in range(0, permutations, intervals.RESAMPLES_AT_ONCE):
+        new = orders[start : start + intervals.RESAMPLES_AT_ONCE]
         moved = c[new[:, i], new[:, j]]
         moved -= moved.mean(1, keepdims=True)
         with np.errstate(invalid="ignore"):  # where all values are the same, nothing is as strong
@@ -170,6 +165,15 @@ def ranks(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return result
 
 
+def less_family_means(matrix: np.ndarray, chosen: np.ndarray, families: Sequence) -> np.ndarray:
+    """Return the chosen pairs of relatives less the mean over their family's; nan elsewhere."""
+    result, labels = np.full(matrix.shape, np.nan), np.array(families)
+    for family in dict.fromkeys(families):
+        if (own := chosen & (labels == family)).any():
+            result[own] = matrix[own] - matrix[own].mean()
+    return result
+
+
 def correlate_matrices(
     compatibilities: Mapping[str, pd.DataFrame],
     similarity: pd.DataFrame,
@@ -201,16 +205,20 @@ def correlate_matrices(
     resampled = intervals.resampled_units(names, units)
     for definition, compatibility in compatibilities.items():
         c, s = compatibility.to_numpy(), similarity.to_numpy()
-        for which in PAIRS:
-            chosen = chosen_pairs(family_of, names, which) & ~np.isnan(c) & ~np.isnan(s)
+        for which in (*PAIRS, INSIDE):
+            kind = PAIRS[1] if which == INSIDE else which
+            chosen = chosen_pairs(family_of, names, kind) & ~np.isnan(c) & ~np.isnan(s)
             labels = None if which == "all pairs" else families
             n = int(chosen.sum() // 2)
             row: dict[str, Any] = {"definition": definition, "pairs": which, "n": n}
             if n >= 3:
-                r, low, high = correlation_interval(c, s, chosen, resampled)
+                values = [c, s, ranks(c, chosen), ranks(s, chosen)]
+                if which == INSIDE:
+                    values = [less_family_means(each, chosen, families) for each in values]
+                x, y, c_ranks, s_ranks = values
+                r, low, high = correlation_interval(x, y, chosen, resampled)
                 row |= {"r": r, "low": low, "high": high}
-                row["p"] = permutation_test(c, s, chosen, labels)
-                c_ranks, s_ranks = ranks(c, chosen), ranks(s, chosen)
+                row["p"] = permutation_test(x, y, chosen, labels)
                 row["rho"] = correlation(c_ranks, s_ranks, chosen)
                 row["rho_p"] = permutation_test(c_ranks, s_ranks, chosen, labels)
             rows.append(row)

@@ -233,21 +233,6 @@ def kind_shares(
     return pd.DataFrame(rows, columns=["relation", "kind", "pairs", "share", "low", "high"])
 
 
-def same_order(pairs: pd.DataFrame, family_of: Mapping[str, str]) -> np.ndarray:
-    """Return of any two pairs of a family whether the more similar one is the more compatible.
-
-    Booleans (comparison,), of a table of relatives (a, b, similarity, compatibility); ties and
-    undefined compatibilities are left out.
-    """
-    signs = [np.empty(0)]
-    for _, own in pairs.groupby(pairs["a"].map(family_of)):
-        s, c = own["similarity"].to_numpy(), own["compatibility"].to_numpy()
-        i, j = np.triu_indices(len(own), 1)
-        signs.append((s[i] - s[j]) * (c[i] - c[j]))
-    compared = np.concatenate(signs)
-    return compared[~np.isnan(compared) & (compared != 0)] > 0
-
-
 def published_pairs(architecture: str = "resnet20") -> pd.DataFrame:
     """Return the pair table of the published matrices of an architecture's experiment.
 

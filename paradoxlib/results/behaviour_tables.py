@@ -33,10 +33,7 @@ def agreements(session: Session) -> pd.DataFrame:
 
 
 def compatibilities(session: Session) -> dict[str, pd.DataFrame]:
-    """Return {definition: compatibility (network, network)}.
-
-    Over the eight distortions (the paper's), and over all conditions.
-    """
+    """Return {definition: compatibility (network, network)}: over distortions, and conditions."""
     known = accuracies(session)
     return {over: paradox.compatibility(known, over) for over in ("distortions", "conditions")}
 
@@ -45,6 +42,7 @@ def compatibilities(session: Session) -> dict[str, pd.DataFrame]:
     "correlations",
     "definition, pairs, n, r, low, high, p, rho, rho_p",
     needs="accuracy, similarity_paper",
+    depends=lambda study: (correspondence.INSIDE,),
 )
 def correspondences(session: Session) -> pd.DataFrame:
     """Does similarity go with compatibility? Over all pairs, within families and between them."""

@@ -1,5 +1,7 @@
 """Correlations over pairs, their intervals, and tests that leave families families."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,7 +75,7 @@ def test_correlations_by_kind_of_pair():
     table = correspondence.correlate_matrices(opposed, similarity, FAMILIES).set_index("pairs")
     within, between = table.loc["within families"], table.loc["between families"]
     assert between["r"] == pytest.approx(1) and within["rho"] == pytest.approx(-1)
-    assert -1 < within["r"] < -0.5 and table["n"].tolist() == [45, 5, 40]
+    assert -1 < within["r"] < -0.5 and table["n"].tolist() == [45, 5, 40, 5]
     assert between["p"] < 0.01 and (table["low"] <= table["r"]).all()
     alone = dict.fromkeys(FAMILIES, 0)
     few = correspondence.correlate_matrices(opposed, similarity, alone).set_index("pairs")
@@ -114,7 +116,7 @@ def test_pairs_without_a_compatibility_are_left_out():
     few = correspondence.correlate_matrices(
         {"less": less.loc[rest, rest]}, similarity.loc[rest, rest], FAMILIES
     )
-    assert own["n"].tolist() == few["n"].tolist() == [36, 5, 31]
+    assert own["n"].tolist() == few["n"].tolist() == [36, 5, 31, 5]
     assert np.allclose(own[["r", "rho"]], few[["r", "rho"]])
     assert np.allclose(own["p"], few["p"], atol=0.05)  # relabelled networks meet "j", too
     assert own["p"].between(0.001, 1).all() and own["rho_p"].between(0.001, 1).all()
@@ -157,3 +159,20 @@ def test_intervals_are_those_of_networks_drawn_one_after_the_other(which):
     found = correspondence.correlation_interval(c, s, chosen, resamples=300)
     slow = np.quantile(samples, [0.025, 0.975])
     assert np.allclose([found.low, found.high], slow, rtol=0, atol=1e-12)
+
+
+def test_inside_families_their_means_do_not_count():
+    names = [f"{family}{i}" for family in "ABCDEF" for i in range(3)]
+    family_of = {name: name[0] for name in names}
+    source = np.random.default_rng(0)
+    offset = {family: source.normal() * 9 for family in "ABCDEF"}
+    similarity, compatibility = (pd.DataFrame(np.nan, names, names) for _ in range(2))
+    for a, b in combinations(names, 2):
+        value, apart = source.normal(), offset[a[0]] if a[0] == b[0] else 0.0
+        similarity.loc[a, b] = similarity.loc[b, a] = value + apart
+        compatibility.loc[a, b] = compatibility.loc[b, a] = value - apart
+    table = correspondence.correlate_matrices({"made up": compatibility}, similarity, family_of)
+    found = table.set_index("pairs")
+    assert found.loc["within families", "r"] < -0.5
+    assert found.loc["inside each family", "r"] == pytest.approx(1)
+    assert found.loc["inside each family", "n"] == found.loc["within families", "n"] == 18

@@ -146,12 +146,3 @@ def test_shares_of_kinds_and_their_intervals():
     assert red["low"] < red["share"] < red["high"]
     assert red["high"] - red["low"] > 0.2  # wider than 66 independent pairs would have it
     assert (table.loc[paradox.KINDS[1], ["share", "low", "high"]] == 0).all()
-
-
-def test_the_order_of_pairs_is_compared_inside_families():
-    rows = [("A0", "A1", 0.9, 0.1), ("A0", "A2", 0.8, 0.2), ("A1", "A2", 0.7, 0.0)]
-    rows += [("B0", "B1", 0.1, 0.9), ("B0", "B2", 0.1, 0.8), ("B1", "B2", 0.2, np.nan)]
-    pairs = pd.DataFrame(rows, columns=["a", "b", "similarity", "compatibility"])
-    family_of = {f"{family}{i}": family for family in "AB" for i in range(3)}
-    assert paradox.same_order(pairs, family_of).tolist() == [False, True, True]
-    assert paradox.same_order(pairs.head(0), family_of).size == 0
