@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 import torch
@@ -186,13 +187,17 @@ def table_key(path: Path) -> str | None:
     return line.removeprefix(MARK) if line.startswith(MARK) else None
 
 
+def parse_table(file: Path | IO[str]) -> pd.DataFrame:
+    """Return the table of a text; only an empty cell is nan, as a network may be called None."""
+    return pd.read_csv(file, comment="#", keep_default_na=False, na_values=[""])
+
+
 def read_table(path: Path, key: str | None = None) -> pd.DataFrame | None:
     """Return a table; None where it is not there or, given a key, was made by other settings."""
     if key is not None and table_key(path) != key:
         return None
     try:
-        # a network may be called None: only an empty cell is nan
-        return pd.read_csv(table_file(path), comment="#", keep_default_na=False, na_values=[""])
+        return parse_table(table_file(path))
     except FileNotFoundError:
         return None
     except (EOFError, lzma.LZMAError) as error:

@@ -44,7 +44,7 @@ def known_pairs(c: np.ndarray, s: np.ndarray, chosen: np.ndarray | None) -> np.n
 def correlation(
     compatibility: ArrayLike, similarity: ArrayLike, chosen: np.ndarray | None = None
 ) -> float:
-    """Return Pearson's r over all pairs, or those of a mask; nan where either is constant."""
+    """Return Pearson's r over all known pairs, or those of a mask; nan where one is constant."""
     c, s = np.asarray(compatibility), np.asarray(similarity)
     pairs = known_pairs(c, s, chosen)
     if not pairs.any() or np.ptp(s[pairs]) == 0 or np.ptp(c[pairs]) == 0:

@@ -41,18 +41,19 @@ def compatibility(table: pd.DataFrame, over: str = "distortions") -> pd.DataFram
     table : pandas.DataFrame
         Tidy accuracies (network, distortion, level, accuracy).
     over : str
-        ``distortions``: of the eight means over a distortion's levels (what the published matrices
-        fit); ``conditions``: of all conditions.
+        ``distortions``: of the eight means over a distortion's levels (as the captions of the
+        paper's Figures 6 and 9 say); ``conditions``: of all conditions (as its text says).
 
     Returns
     -------
     pandas.DataFrame
-        (network, network), -1..1, 1 on the diagonal.
+        (network, network), -1..1, 1 on the diagonal; nan for a network whose accuracies are equal.
     """
     scores.check_over(over)
     keys = ["distortion"] if over == "distortions" else ["distortion", "level"]
-    wide = table.pivot_table("accuracy", keys, "network", sort=False)
-    return wide[table["network"].unique()].corr().rename_axis(None).rename_axis(columns=None)
+    wide = table.pivot_table("accuracy", keys, "network", sort=False)[table["network"].unique()]
+    wide.loc[:, wide.max() - wide.min() <= EQUAL] = np.nan
+    return wide.corr().rename_axis(None).rename_axis(columns=None)
 
 
 def compatibility_intervals(

@@ -185,7 +185,7 @@ def cka_claims(session: Session) -> pd.DataFrame:
     whole = whole.assign(inside=whole["stream"] - whole["inside"])
     own, apart = whole[whole["a"] == whole["b"]], whole[whole["a"] != whole["b"]]
     kinds = {f"{len(own)} founders with themselves": own, f"{len(apart)} pairs of founders": apart}
-    replicates = {
+    of_founders = {
         f"{kind}, clean": (mean_fact(part, "across"), mean_fact(part, "inside"))
         for kind, part in kinds.items()
     }
@@ -194,7 +194,7 @@ def cka_claims(session: Session) -> pd.DataFrame:
         for (relation, condition), matrix in cka_layers(session).items()
         if condition != "clean" or relation == "parent and child"
     }
-    claims = sisters.checkerboard_claims(replicates, verdicts.OF_NETWORKS)
+    claims = sisters.checkerboard_claims(of_founders, verdicts.OF_NETWORKS)
     claims += sisters.checkerboard_claims(boards, verdicts.OF_NOTHING)
     claims += sisters.seen_claims({"small": mean_fact(own, "block")}, verdicts.OF_NETWORKS)
     return verdicts.tabulate(claims)

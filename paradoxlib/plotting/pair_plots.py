@@ -271,14 +271,15 @@ def draw_measures(
 def draw_bench(table: pd.DataFrame, title: str = "", axes: np.ndarray | None = None) -> np.ndarray:
     """Draw each measure's rank correlation with compatibility, a panel for each kind of pairs.
 
-    The table is that of `correspondence.score_measures`; bars are its intervals.
+    The table is that of `correspondence.score_measures`, bars are its intervals; a measure without
+    a value has no point.
     """
     kinds, names = table["pairs"].unique(), table["measure"].unique()
     if axes is None:
         size = (4 * len(kinds) + 2, 0.3 * len(names) + 1.2)
         axes = plt.subplots(1, len(kinds), figsize=size, sharey=True, squeeze=False)[1][0]
     for ax, kind in zip(axes, kinds, strict=True):
-        part = table[table["pairs"] == kind].set_index("measure").loc[names].reset_index()
+        part = table[table["pairs"] == kind].set_index("measure").reindex(names).reset_index()
         errors = style.reach(part["rho"], part["low"], part["high"])
         rho, significant = part["rho"], part["p"] < 0.05
         ax.errorbar(

@@ -79,20 +79,23 @@ def population_measures(session: Session) -> pd.DataFrame:
 def population_scores(session: Session) -> pd.DataFrame:
     """How each measure goes with compatibility; intervals resample what the study's do.
 
-    `BASELINE` stands beside them, and the paper's similarity less the mean of its pairs of
-    initialisers (`ADJUSTED`). Where only a sample of the strangers was measured, there is nothing
-    over all pairs: relatives would count too much.
+    `BASELINE` stands beside them, and of strangers the paper's similarity less the mean of its pair
+    of initialisers (`ADJUSTED`); resamples do not take these means again. Where only a sample of
+    the strangers was measured, there is nothing over all pairs: relatives would count too much.
     """
     study, values = session.study, population_measures(session)
     clean = scores.clean_accuracy(accuracies(session))
     values[BASELINE] = -(values["a"].map(clean) - values["b"].map(clean)).abs()
-    cells = [values["relation"] == "strangers", cells_of(values, initialisers(study))]
-    values[ADJUSTED] = values[PAPER] - values.groupby(cells)[PAPER].transform("mean")
+    alike = values[PAPER].where(values["relation"] == "strangers")
+    cells = cells_of(values, initialisers(study))
+    values[ADJUSTED] = alike - alike.groupby(cells).transform("mean")
     measures = [*MEASURED, BASELINE, ADJUSTED]
     known = compatibilities(session)["distortions"]
     found = correspondence.score_measures(study.family_of, values, measures, study.units, known)
     whole = len(values) == math.comb(len(study.networks), 2)
-    return found if whole else found[found["pairs"] != "all pairs"]
+    shown = (found["pairs"] != "all pairs") | whole
+    shown &= (found["measure"] != ADJUSTED) | (found["pairs"] == "between families")
+    return found[shown].reset_index(drop=True)
 
 
 @table(

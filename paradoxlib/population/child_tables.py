@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from paradoxlib import keep
 from paradoxlib.behaviour import contributions, intervals, paradox
 from paradoxlib.networks import models, resnets, surgery
 from paradoxlib.population.stranger_tables import taught
@@ -38,14 +39,14 @@ def all_children(study: Study) -> list[tuple[str, str]]:
 
 
 def some_children(study: Study, count: int = MOST_CHILDREN) -> list[tuple[str, str]]:
-    """Return [(parent, child)]: the first child of each family, of so many drawn families at most.
+    """Return [(parent, child)]: the first child of each family, so many families at most.
 
-    They are in the study's order; families were drawn in that of `Study.draw`.
+    Where there are more, they are drawn by their names, so that a larger sample keeps most of them.
     """
     firsts = {
         study.family_of[child]: (parent, child) for parent, child in all_children(study)[::-1]
     }
-    drawn = [family for family in study.draw if family in firsts][:count]
+    drawn = sorted(firsts, key=keep.key)[:count]
     return [firsts[family] for family in study.families if family in drawn]
 
 

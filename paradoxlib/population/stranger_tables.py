@@ -105,7 +105,8 @@ def stranger_facts(session: Session) -> pd.DataFrame:
     for column, done, cause, kind_of, holder_of in kinds:
         holders = list(dict.fromkeys(holder_of.values()))  # of a kind, which they may exchange
         i, j = (pd.Categorical(apart[end].map(holder_of), holders).codes for end in "ab")
-        codes, _ = pd.factorize(pd.Series({holder_of[name]: kind_of[name] for name in own}))
+        kinds_of = pd.Series({holder_of[name]: kind_of[name] for name in own})
+        codes, _ = pd.factorize(kinds_of.loc[holders])
         alike = pd.Series(codes[i] == codes[j], apart.index)
         mine, others = (
             intervals.means_over_resampled_networks(apart, column, some, study.units, RESAMPLES)

@@ -45,7 +45,7 @@ def compatibilities(session: Session) -> dict[str, pd.DataFrame]:
     depends=lambda study: (correspondence.INSIDE,),
 )
 def correspondences(session: Session) -> pd.DataFrame:
-    """Does similarity go with compatibility? Over all pairs, within families and between them."""
+    """Does similarity go with compatibility: over all pairs, within families, between them?"""
     study, both = session.study, (compatibilities(session), similarities(session))
     return correspondence.correlate_matrices(*both, study.family_of, study.units)
 

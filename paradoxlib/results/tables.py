@@ -240,7 +240,7 @@ def same_numbers(path: Path, text: str, key: str) -> bool:
     if known is None:
         return False
     try:
-        fresh = pd.read_csv(io.StringIO(text), comment="#")
+        fresh = keep.parse_table(io.StringIO(text))
         pd.testing.assert_frame_equal(known, fresh, rtol=ROUNDING, atol=ROUNDING)
     except AssertionError:
         return False

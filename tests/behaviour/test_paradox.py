@@ -68,6 +68,8 @@ def test_a_network_without_a_profile_has_no_interval(accuracies, accuracy):
     low, high = paradox.compatibility_intervals(np.repeat(accuracies[None], 9, 0), CONDITIONS)
     assert np.isnan(low[3]).all() and np.isnan(high[:, 3]).all()
     assert not np.isnan(low[:3, :3]).any()
+    value = paradox.compatibility(tidy(accuracies))
+    assert value.loc["d"].isna().all() and value.loc["a", ["a", "b", "c"]].notna().all()
 
 
 def test_compatibilities_of_predictions():

@@ -1,4 +1,4 @@
-"""All layers of founders with all: replicates, a part removed, and more images."""
+"""All layers of founders with all: each founder, a part removed, and more images."""
 
 import numpy as np
 import pandas as pd

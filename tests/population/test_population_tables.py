@@ -83,8 +83,8 @@ def test_one_child_of_each_family():
     for parent, child in some:
         assert study.parents[child] == parent == study.families[parent][0]
         assert child == study.families[parent][1]
-    drawn = [family for family in study.families if family in study.draw[:3]]
-    assert [parent for parent, _ in child_tables.some_children(study, 3)] == drawn
+    few, more = (child_tables.some_children(study, count) for count in (3, 5))
+    assert len(few) == 3 and set(few) < set(more) < set(some) and more != some[:5]
 
 
 @pytest.fixture
@@ -175,3 +175,27 @@ def test_the_best_of_one_half_is_reported_on_the_other(monkeypatch, home):
     assert len(splits) == 2 * bench_tables.SPLITS and set(splits["measure"]) == {"good"}
     assert np.allclose(splits[["chosen", "reported"]], 1)
     assert set(splits["pairs"]) < set(correspondence.PAIRS)
+
+
+def test_families_exchange_their_initialisers(monkeypatch):
+    source = np.random.default_rng(0)
+    session = made_up(monkeypatch, lambda a, b: source.normal())
+    study, pairs = session.study, stranger_tables.strangers(session)
+    study.family_of = study.units
+    first = {name: ("he", "lecun")["ABCDE".find(name[0]) < 0] for name in study.networks}
+    monkeypatch.setattr(stranger_tables, "initialisers", lambda study: first)
+    same = pairs["a"].map(first) == pairs["b"].map(first)
+    pairs["similarity"] = np.where(same, 0.3, 0.1) + source.normal(size=len(pairs)) / 99
+    facts = stranger_tables.stranger_facts.__wrapped__(session).set_index("fact")
+    assert facts.loc["initialised the same", "value"] == pytest.approx(0.2, abs=0.01)
+    share = facts.loc["explained by initialisers"]
+    assert share["value"] > 0.95 > 0.5 > share["chance"] and share["p"] < 0.05
+
+
+def test_a_cell_of_few_families_has_no_interval(monkeypatch):
+    session = made_up(monkeypatch, lambda a, b: 0.5)
+    rare = dict(session.study.networks) | {"A0": "gamma", "A1": "gamma", "B0": "salt_pepper"}
+    monkeypatch.setattr(stranger_tables, "kinds_taught", lambda study: rare)
+    cells = stranger_tables.taught_pairs.__wrapped__(session).set_index(["taught_a", "taught_b"])
+    assert cells.loc[("gamma", "salt_pepper"), "n"] == 2
+    assert cells["low"].isna().sum() == 1 and np.isnan(cells.loc[("gamma", "salt_pepper"), "low"])
