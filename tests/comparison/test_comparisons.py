@@ -7,7 +7,7 @@ from torch import nn
 import paradoxlib
 from paradoxlib import seeds
 from paradoxlib.behaviour import predictions
-from paradoxlib.comparison import given
+from paradoxlib.comparison import carrying, given
 from paradoxlib.images import datasets
 from paradoxlib.networks import models
 from paradoxlib.similarity import kernels
@@ -231,3 +231,11 @@ def test_what_does_not_go_together_is_refused(arguments, text):
     state = small(0).state_dict()
     with pytest.raises(ValueError, match=text):
         paradoxlib.compare(state, state, **arguments)
+
+
+def test_a_network_may_be_named_like_a_kind_of_images(images):
+    pair = [given.prepared(name, small(seed)) for seed, name in enumerate(("A", "clean"))]
+    seen, labels = datasets.Images((images[0] * 255).to(torch.uint8), images[1], (), ""), images[1]
+    table = carrying.reestimate_statistics(*pair, seen.pixels, seen, FEW, labels)
+    assert list(table.index) == ["its own", "clean", "contrast", "gaussian_noise", "clean"]
+    assert table["agreement with A"].iloc[0] == table["agreement with clean"].iloc[-1] == 1
