@@ -1,6 +1,7 @@
 """What several tests need: a home of their own and a study of three tiny trainings."""
 
 import shutil
+from contextlib import contextmanager
 
 import matplotlib.pyplot as plt
 import pytest
@@ -42,9 +43,8 @@ def tiny(home):
 def trained_home(tmp_path_factory):
     """A folder in which the tiny study was trained, once for all tests; not to be changed."""
     folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "HOME", folder)
-        training.train_all(sessions.start(tiny_file(folder), device="cpu", workers=1))
+    with tiny_in(folder) as session:
+        training.train_all(session)
     return folder
 
 
@@ -60,9 +60,8 @@ def computed_home(trained_home, tmp_path_factory):
     """A folder with the tiny study's networks and claims, made once; not to be changed."""
     folder = tmp_path_factory.mktemp("computed")
     shutil.copytree(trained_home / "weights", folder / "weights")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "HOME", folder)
-        results.claims(sessions.start(tiny_file(folder), device="cpu", workers=1))
+    with tiny_in(folder) as session:
+        results.claims(session)
     return folder
 
 
@@ -82,6 +81,14 @@ def styled():
         plotting.use_style()
         yield
     plt.close("all")
+
+
+@contextmanager
+def tiny_in(folder):
+    """Yield a session of the tiny study; the project takes the folder for its own meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "HOME", folder)
+        yield sessions.start(tiny_file(folder), device="cpu", workers=1)
 
 
 def tiny_file(folder, text=TINY):

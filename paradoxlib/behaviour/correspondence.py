@@ -123,8 +123,7 @@ def permutation_test(
     families = None if family_of is None else tuple(family_of)
     orders = relabellings(families, len(c), permutations, seed)
     fixed, as_strong = s[i, j] - s[i, j].mean(), 0
-    for start in range(0, permutations, intervals.RESAMPLES_AT_ONCE):
-        new = orders[start : start + intervals.RESAMPLES_AT_ONCE]
+    for new in intervals.blocks(orders):
         moved = c[new[:, i], new[:, j]]
         moved -= moved.mean(1, keepdims=True)
         with np.errstate(invalid="ignore"):  # where all values are the same, nothing is as strong

@@ -1,6 +1,6 @@
 """Intervals of resampled values: 95 % of the resamples lie within the bounds."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -101,6 +101,12 @@ def count_pairs(
     return np.where(a == b, first, first * drawn[:, b])
 
 
+def blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield an array's rows in order, as many at once as `RESAMPLES_AT_ONCE`."""
+    for start in range(0, len(rows), RESAMPLES_AT_ONCE):
+        yield rows[start : start + RESAMPLES_AT_ONCE]
+
+
 def means_over_resampled_networks(
     pairs: pd.DataFrame,
     column: str,
@@ -121,8 +127,8 @@ def means_over_resampled_networks(
     some = pairs[chosen & pairs[column].notna()]
     i, j = (pd.Categorical(some[end], names).codes for end in "ab")
     values, means = some[column].to_numpy(), []
-    for start in range(0, len(counts), RESAMPLES_AT_ONCE):
-        weights = count_pairs(counts[start : start + RESAMPLES_AT_ONCE], unit_of, i, j)
+    for block in blocks(counts):
+        weights = count_pairs(block, unit_of, i, j)
         with np.errstate(invalid="ignore"):
             means.append(weights @ values / weights.sum(1))
     return np.concatenate(means)

@@ -223,9 +223,8 @@ def kind_shares(
         own = np.flatnonzero(pairs["relation"] == related)
         is_kind = np.array([pairs["kind"].iloc[own] == name for name in KINDS], dtype=float)
         samples = []
-        for start in range(0, resamples, intervals.RESAMPLES_AT_ONCE):
-            some = drawn[start : start + intervals.RESAMPLES_AT_ONCE]
-            weights = intervals.count_pairs(some, unit_of, a[own], b[own])
+        for block in intervals.blocks(drawn):
+            weights = intervals.count_pairs(block, unit_of, a[own], b[own])
             samples += [is_kind @ weight / weight.sum() for weight in weights if weight.any()]
         low, high = intervals.bounds(np.array(samples))
         for i, name in enumerate(KINDS):

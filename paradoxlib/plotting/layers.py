@@ -114,9 +114,9 @@ def draw_kernel_lengths(
     text = f"no correlation ({len(none)})"
     ax.plot(none, 0 * none, "kx", markersize=5, alpha=0.7, label=text)
     ax.axvline(dead, color="black", linestyle=":", linewidth=1, label=f"dead below {dead:g}")
-    ax.set(
-        xscale="log", xlabel="length of the parent's kernel / median of its layer (1e-6: or less)"
-    )
+    least = f"{LEAST_LENGTH:.0e}".replace("-0", "-")
+    length = f"length of the parent's kernel / median of its layer ({least}: or less)"
+    ax.set(xscale="log", xlabel=length)
     ax.set(ylabel="correlation of child and parent", title=title)
     ax.legend(loc="center left", fontsize=8)
     ax.grid()

@@ -60,9 +60,7 @@ def test_intervals_contain_the_value_and_shrink_without_noise(accuracies):
     assert (high - low < widths[1])[different].all()
 
 
-@pytest.mark.parametrize(
-    "accuracy", [0, 0.1]
-)  # of a network that names one class, whatever it sees
+@pytest.mark.parametrize("accuracy", [0, 0.1, 0.103])  # of one that always names one class
 def test_a_network_without_a_profile_has_no_interval(accuracies, accuracy):
     accuracies[3] = accuracy
     low, high = paradox.compatibility_intervals(np.repeat(accuracies[None], 9, 0), CONDITIONS)

@@ -4,11 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import TINY, tiny_file
+from conftest import TINY, tiny_in
 
-from paradoxlib import heatmaps, paths
+from paradoxlib import heatmaps
 from paradoxlib.heatmaps import size_tables
-from paradoxlib.studies import comparing, sessions
+from paradoxlib.studies import comparing
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +19,10 @@ def session(trained_home, tmp_path_factory):
     wide = TINY.replace("name: tiny", "name: wide").replace("resnet20}", "resnet20, width: 2}")
     alone = wide.replace("  B: {seed: 2, parent: A, distortions: [gaussian_noise, blur]}\n", "")
     (home / "wide.yaml").write_text(alone.replace("epochs: 2", "epochs: 1"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "HOME", home)
+    with tiny_in(home) as session, pytest.MonkeyPatch.context() as patch:
         patch.setattr(size_tables, "SIZES", {"tiny": (str(home / "wide.yaml"),)})
         patch.setattr(comparing, "IMAGES", 20)
-        yield sessions.start(tiny_file(home), device="cpu", workers=1)
+        yield session
 
 
 def test_sizes_are_compared_seed_by_seed(session, monkeypatch):

@@ -24,10 +24,8 @@ def test_sizes(name, networks, founders, pairs):
     study = load(name)
     n = len(study.networks)
     assert (n, len(study.families), n * (n - 1) // 2) == (networks, founders, pairs)
-    assert (
-        sum(network.parent is not None for network in study.networks.values())
-        == networks - founders
-    )
+    children = sum(own.parent is not None for own in study.networks.values())
+    assert children == networks - founders
     assert len(study.conditions) == 34
 
 

@@ -6,13 +6,12 @@ import shutil
 import pandas as pd
 import pytest
 import torch
-from conftest import tiny_file
+from conftest import tiny_in
 
 from paradoxlib import keep, paths, results
 from paradoxlib.__main__ import main
 from paradoxlib.images import data
 from paradoxlib.results import tables
-from paradoxlib.studies import sessions
 from paradoxlib.studies.study import load, names
 from paradoxlib.verify import checks, publishing
 
@@ -25,9 +24,8 @@ def published_home(computed_home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
     for part in ("weights", "figures", "runs"):
         shutil.copytree(computed_home / part, folder / part)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "HOME", folder)
-        publish(sessions.start(tiny_file(folder), workers=1))
+    with tiny_in(folder) as session:
+        publish(session)
     return folder
 
 
