@@ -2,8 +2,8 @@
 
 Studies are YAML files, in this folder or anywhere else; they are read with safe_load and checked
 strictly. Where `networks` is the name of another study, its networks are taken, with its defaults
-and fine tuning beneath this study's own; of its families, those first drawn where `drawn_families`
-says how many. A network's settings, with those of its ancestors, make its key: results that carry
+and fine tuning beneath this study's own; of its families, so many as `drawn_families` says, in the
+order of the draw, behind the first `drawn_before`. A network's settings, with those of its ancestors, make its key: results that carry
 the same key were made by the same settings.
 """
 
@@ -40,6 +40,7 @@ class Study(settings.Strict):
     transplant_images: settings.Count | None = None
     exchange_images: settings.Count | None = None
     drawn_families: settings.Count | None = None
+    drawn_before: int = Field(default=0, ge=0, le=10**9)
     networks: dict[NetworkName, settings.Network] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -105,10 +106,11 @@ class Study(settings.Strict):
         """Return the study of its drawn families alone, in the file's order."""
         if self.drawn_families is None:
             return self
-        if self.drawn_families > len(self.families):
-            many = f"{self.drawn_families} of {len(self.families)} families cannot be drawn"
-            raise ValueError(f"drawn_families: {many}")
-        drawn = self.draw[: self.drawn_families]
+        drawn = self.draw[self.drawn_before :][: self.drawn_families]
+        if len(drawn) < self.drawn_families:
+            behind = f" behind {self.drawn_before}" if self.drawn_before else ""
+            many = f"{self.drawn_families} of {len(self.families)} families{behind}"
+            raise ValueError(f"drawn_families: {many} cannot be drawn")
         own = {k: v for k, v in self.networks.items() if self.family_of[k] in drawn}
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return self.model_construct(**fields | {"networks": own})

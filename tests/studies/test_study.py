@@ -131,9 +131,20 @@ def test_a_sample_has_whole_families_of_the_population_and_grows_by_whole_famili
     assert load("population-sample").networks.items() < population.networks.items()
 
 
+def test_a_second_sample_shares_no_family_with_the_first(tmp_path):
+    first, second = load("population-sample"), load("population-second")
+    assert not first.families.keys() & second.families.keys()
+    assert second.networks.items() < load("population").networks.items()
+    path = tiny_file(tmp_path, TINY + "drawn_families: 1\ndrawn_before: 1\n")
+    assert list(load(path).families) == load(tiny_file(tmp_path)).draw[1:]
+
+
 def test_more_families_than_there_are_cannot_be_drawn(tmp_path):
     path = tiny_file(tmp_path, TINY + "drawn_families: 3\n")
     with pytest.raises(ValueError, match="drawn_families: 3 of 2 families"):
+        load(path)
+    path = tiny_file(tmp_path, TINY + "drawn_families: 2\ndrawn_before: 1\n")
+    with pytest.raises(ValueError, match="2 of 2 families behind 1 cannot be drawn"):
         load(path)
 
 
