@@ -12,6 +12,7 @@ from paradoxlib.population.child_tables import (
     population_relatives,
     population_shares,
 )
+from paradoxlib.population.judging import second_sample
 from paradoxlib.population.stranger_tables import stranger_facts, taught_pairs
 from paradoxlib.results import TABLES  # with those above among them
 

@@ -3,8 +3,8 @@
 Studies are YAML files, in this folder or anywhere else; they are read with safe_load and checked
 strictly. Where `networks` is the name of another study, its networks are taken, with its defaults
 and fine tuning beneath this study's own; of its families, so many as `drawn_families` says, in the
-order of the draw, behind the first `drawn_before`. A network's settings, with those of its ancestors, make its key: results that carry
-the same key were made by the same settings.
+order of the draw, behind the first `drawn_before`. A network's settings, with those of its
+ancestors, make its key: results that carry the same key were made by the same settings.
 """
 
 import json

@@ -1,0 +1,78 @@
+"""Statements on one sample, judged on another: by rules written out, and on the sample itself."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paradoxlib.paper import verdicts
+from paradoxlib.population import judging
+from paradoxlib.population.judging import Reading
+from paradoxlib.studies import sessions
+from paradoxlib.studies.study import load
+
+NAN = np.nan
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        ((0.3, 0.1, 0.5, NAN), (0.2, 0.05, 0.4, NAN), verdicts.SAME),
+        ((0.3, 0.1, 0.5, NAN), (0.2, -0.1, 0.4, 0.01), verdicts.OPEN),  # the interval decides
+        ((0.3, 0.1, 0.5, NAN), (0.8, 0.6, 0.9, NAN), verdicts.OTHER_SIZE),
+        ((0.3, 0.1, 0.5, NAN), (-0.4, -0.6, -0.2, NAN), verdicts.OPPOSITE),
+        ((0.3, NAN, NAN, 0.01), (0.1, NAN, NAN, 0.04), verdicts.SAME),
+        ((0.3, NAN, NAN, 0.01), (0.9, NAN, NAN, 0.05), verdicts.OPEN),
+        ((0.3, NAN, NAN, 0.01), (-0.1, NAN, NAN, 0.04), verdicts.OPPOSITE),
+        ((0.3, NAN, NAN, 0.01), (NAN, NAN, NAN, NAN), verdicts.NOT_TESTABLE),
+        ((0.3, NAN, NAN, 0.01), (0.3, NAN, NAN, NAN), verdicts.OPEN),
+    ],
+)
+def test_a_statement_is_judged_by_its_interval_or_else_by_its_p(first, second, verdict):
+    assert judging.judge_reading(Reading(*first, 9), Reading(*second, 9), turns_at=0) == verdict
+
+
+def test_extremes_are_of_nearly_identical_relatives_and_of_strangers(monkeypatch):
+    rows = [
+        ("strangers", 0.1, 0.9),
+        ("strangers", 0.2, 0.7),
+        ("strangers", 0.99, NAN),
+        ("parent and child", 0.999, 0.4),
+        ("same family", 0.99, 0.2),
+        ("same family", 0.9, -0.5),  # not nearly identical
+    ]
+    made = pd.DataFrame(rows, columns=["relation", "similarity", "compatibility"])
+    made["low"], made["high"] = made["compatibility"] - 0.1, made["compatibility"] + 0.1
+    for known, least in ((made, 0.2), (made.iloc[[0, 1, 2, 5]], NAN)):
+        monkeypatch.setattr(judging, "pairs", lambda session, known=known: known.copy())
+        assert judging.extreme_pair(None, relatives=False)[::4] == (0.9, 2)
+        found = judging.extreme_pair(None, relatives=True)
+        assert found.value == pytest.approx(least, nan_ok=True)
+        assert found.n == (0 if np.isnan(least) else 2)
+
+
+def test_families_count_once_however_many_children_they_have():
+    session = sessions.start("population-sample")
+    family_of = session.study.family_of
+    children = [name for name, parent in session.study.parents.items() if parent]
+    of_first = [float(family_of[child] == family_of[children[0]]) for child in children]
+    values = pd.DataFrame({"child": children, "share": of_first})
+    found = judging.over_families(session, values, "share")
+    assert found.value == pytest.approx(1 / found.n) and found.low <= found.value <= found.high
+
+
+def test_a_sample_agrees_with_itself():
+    session = sessions.start(judging.FIRST_SAMPLE)
+    table = judging.second_sample.__wrapped__(session)
+    assert len(table) == len(judging.SAID) and table["statement"].is_unique
+    for column in Reading._fields:
+        first = "first" if column == "value" else f"first_{column}"
+        assert table[first].equals(table[column].rename(first))
+    certain = (table["low"] > table["turns_at"]) | (table["high"] < table["turns_at"])
+    certain |= table["low"].isna() & (table["p"] < judging.SIGNIFICANT)
+    assert (table["verdict"] == np.where(certain, verdicts.SAME, verdicts.OPEN)).all()
+
+
+def test_what_was_said_was_said_of_other_families():
+    first, second = load(judging.FIRST_SAMPLE), load("population-second")
+    assert not first.families.keys() & second.families.keys()
+    assert first.evaluation == second.evaluation and first.data == second.data
