@@ -259,3 +259,28 @@ def draw_placement(
     left.grid(axis="y")
     left.figure.suptitle(title)
     return axes
+
+
+def draw_judged(table: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw statements on one sample beside what a second one says, with their verdicts.
+
+    The table is that of `population.second_sample`. Bars are intervals; the black tick is where the
+    statement turns.
+    """
+    if ax is None:
+        ax = plt.subplots(figsize=(11, 0.36 * len(table) + 1.6))[1]
+    rows = np.arange(len(table))
+    samples = (("first", "first", "#999999", -0.15), ("second", "value", "C0", 0.15))
+    for name, column, colour, place in samples:
+        ends = ("low", "high") if column == "value" else ("first_low", "first_high")
+        errors = style.reach(table[column], *(table[end] for end in ends))
+        form: dict[str, Any] = {"fmt": "o", "color": colour, "capsize": 2, "markersize": 5}
+        ax.errorbar(table[column], rows + place, xerr=errors, label=f"{name} sample", **form)
+    ax.plot(table["turns_at"], rows, "k|", markersize=16, label="where it turns")
+    for row, verdict in enumerate(table["verdict"]):
+        ax.text(1.02, row, verdict, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
+    ax.set_yticks(rows, table["statement"], fontsize=8)
+    ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="share, rho or compatibility", title=title)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.08), ncols=3, frameon=False)
+    ax.grid(axis="x")
+    return ax

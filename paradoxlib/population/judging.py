@@ -172,12 +172,14 @@ SAID = (
     ),
     *(
         Statement(
-            f"{measure} goes with strangers' behaviour: rho", 0, partial(goes_with, measure=measure)
+            f"On clean images, '{measure}' goes with strangers' behaviour: rho",
+            0,
+            partial(goes_with, measure=measure),
         )
-        for measure in ("CKA of unit means", "CCA", "nearest images")
+        for measure in ("CKA of unit means", "CCA", "nearest images", "linear regression")
     ),
     Statement(
-        "CKA of unit means goes with relatives' behaviour: rho",
+        "On clean images, 'CKA of unit means' goes with relatives' behaviour: rho",
         0,
         partial(goes_with, measure="CKA of unit means", which="within families"),
     ),

@@ -135,3 +135,17 @@ def test_legends_of_a_placement_stand_above_what_is_drawn_and_what_is_not_define
     assert [text.get_text() for text in axes[1].texts] == ["not defined"]
     for ax in axes:
         assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y1 - 1
+
+
+def test_statements_stand_beside_both_samples_and_their_verdict():
+    table = pd.DataFrame({"statement": ["one", "other"], "first": [0.5, 0.2], "value": [0.4, 0.1]})
+    table["first_low"], table["low"] = table["first"] - 0.1, [0.3, np.nan]
+    table["first_high"], table["high"] = table["first"] + 0.1, [0.6, np.nan]
+    table["turns_at"], table["verdict"] = 0.0, ["same", "open"]
+    ax = plotting.draw_judged(table)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["one", "other"]
+    assert [text.get_text() for text in ax.texts] == ["same", "open"]
+    points = [list(container.lines[0].get_xdata()) for container in ax.containers]
+    assert points == [[0.5, 0.2], [0.4, 0.1]]
+    bar, none = ax.containers[1].lines[2][0].get_segments()
+    assert np.allclose(bar[:, 0], [0.3, 0.6]) and len(none) == 0
