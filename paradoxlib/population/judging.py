@@ -213,11 +213,8 @@ def judge_reading(first: Reading, second: Reading, turns_at: float) -> str:
         return verdicts.NOT_TESTABLE
     if not second.p < SIGNIFICANT:
         return verdicts.OPEN
-    return (
-        verdicts.SAME
-        if (second.value > turns_at) == (first.value > turns_at)
-        else verdicts.OPPOSITE
-    )
+    turned = (second.value > turns_at) != (first.value > turns_at)
+    return verdicts.OPPOSITE if turned else verdicts.SAME
 
 
 @table(

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from paradoxlib import results
 from paradoxlib.paper import verdicts
 from paradoxlib.population import judging
 from paradoxlib.population.judging import Reading
@@ -60,16 +61,28 @@ def test_families_count_once_however_many_children_they_have():
     assert found.value == pytest.approx(1 / found.n) and found.low <= found.value <= found.high
 
 
-def test_a_sample_agrees_with_itself():
+def test_every_statement_can_be_read_of_the_first_sample():
     session = sessions.start(judging.FIRST_SAMPLE)
-    table = judging.second_sample.__wrapped__(session)
-    assert len(table) == len(judging.SAID) and table["statement"].is_unique
-    for column in Reading._fields:
-        first = "first" if column == "value" else f"first_{column}"
-        assert table[first].equals(table[column].rename(first))
-    certain = (table["low"] > table["turns_at"]) | (table["high"] < table["turns_at"])
-    certain |= table["low"].isna() & (table["p"] < judging.SIGNIFICANT)
-    assert (table["verdict"] == np.where(certain, verdicts.SAME, verdicts.OPEN)).all()
+    assert len({one.text for one in judging.SAID}) == len(judging.SAID)
+    for one in judging.SAID:
+        found = one.read(session)
+        certain = found.p < judging.SIGNIFICANT
+        if not np.isnan(found.low):
+            assert found.low <= found.value <= found.high
+            certain = not found.low < one.turns_at < found.high
+        verdict = verdicts.SAME if certain else verdicts.OPEN
+        assert judging.judge_reading(found, found, one.turns_at) == verdict, one.text
+
+
+def test_the_table_has_both_samples_and_verdicts(monkeypatch):
+    said = [one for one in judging.SAID if one.read is judging.inside_families]
+    monkeypatch.setattr(judging, "SAID", said)
+    session = sessions.start(judging.FIRST_SAMPLE)
+    (row,) = judging.second_sample.__wrapped__(session).to_dict("records")
+    assert (row["first"], row["first_p"], row["first_n"]) == (row["value"], row["p"], row["n"])
+    rows = results.correspondences(session).query("definition == 'distortions'").set_index("pairs")
+    assert row["value"] == rows.loc["inside each family", "rho"] and np.isnan(row["low"])
+    assert row["verdict"] == verdicts.SAME and row["turns_at"] == 0
 
 
 def test_what_was_said_was_said_of_other_families():
