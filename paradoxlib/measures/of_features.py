@@ -167,7 +167,8 @@ def with_basis(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def pwcca(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> float:
     """Return the canonical correlations' mean, weighted by what each direction adds to a layer.
 
-    The mean of the weightings by either layer.
+    The mean of the weightings by either layer. Where two layers have more units than there are
+    images, some correlations are 1; their directions, and so the weights, are then rounding (1e-4).
     """
     (x, u), (y, v) = one, other
     left, correlations, right = np.linalg.svd(u.T @ v, full_matrices=False)

@@ -18,13 +18,17 @@ OF_IMAGES = [name for name, measure in MEASURES.items() if "images" in measure.n
 LOCAL = {"whole network matched by weight", "whole network matched by activation"}  # optima
 
 
-@pytest.fixture(scope="module")
-def shown():
-    images = data.load("digits", "test").first(40)
+def stimuli(count):
+    images = data.load("digits", "test").first(count)
     pixels = images.pixels.float() / 255
     noise = seeds.generator("noise")
     noisy = distortions.distort(pixels, "gaussian_noise", 0.02, noise)
     return views.Stimuli({"clean": pixels, "noisy": noisy}, images.labels, "resnet20")
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return stimuli(40)
 
 
 def network(seed, shown):
@@ -109,6 +113,11 @@ def test_a_measure_of_weights_is_unchanged_by_what_it_says_and_by_nothing_else(
     "name", [one for one in OF_IMAGES if catalogue.ORDER_OF_UNITS in MEASURES[one].unchanged_by]
 )
 def test_a_measure_of_functions_does_not_see_the_order_of_units(name, strangers):
+    if (
+        name == "PWCCA"
+    ):  # of fewer images than units some correlations are 1, their weights rounding
+        shown = stimuli(160)
+        strangers = [views.View(network(seed, shown), shown) for seed in (1, 2)]
     a, b = strangers
     measure, moved = MEASURES[name], changed(b, catalogue.ORDER_OF_UNITS)
     assert measure.pair(a, moved) == pytest.approx(measure.pair(a, b), abs=1e-4)
