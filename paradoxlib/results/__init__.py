@@ -52,5 +52,6 @@ from paradoxlib.results.unit_tables import (
     example_units,
     unit_claims,
     unit_information,
+    unit_labels,
     unit_matches,
 )

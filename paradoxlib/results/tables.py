@@ -198,11 +198,13 @@ def meanings() -> dict[str, str]:
 
 
 def publish(session: Session, name: str, content: pd.DataFrame) -> None:
-    """Write a table that a notebook made to figures/<study>/."""
-    study = session.study
-    keep.write_table(
-        paths.published_file(study.name, f"{name}.csv"), content, study.table_key(name)
+    """Write a table that a notebook made to figures/<study>/, as `save_figure` does."""
+    path, key = (
+        paths.published_file(session.study.name, f"{name}.csv"),
+        session.study.table_key(name),
     )
+    if session.recompute or not same_numbers(path, keep.table_text(content, key), key):
+        keep.write_table(path, content, key)
 
 
 def save_figure(session: Session, figure: Figure, name: str, content: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from paradoxlib.behaviour import intervals
 from paradoxlib.networks import activations, models, resnets
 from paradoxlib.paper import published, sisters, verdicts
 from paradoxlib.results.tables import Kept, table, tensors
-from paradoxlib.similarity import kernels, unit_samples, units
+from paradoxlib.similarity import kernels, unit_clusters, unit_samples, units
 from paradoxlib.studies import comparing, trained
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
@@ -182,6 +182,18 @@ def example_units(session: Session) -> ExampleUnits:
         shown,
         {place: kept[f"{place}|joint"].numpy() for place in shown},
     )
+
+
+@table("unit_labels", "layer, network, unit, cluster", needs="unit_layers")
+def unit_labels(session: Session) -> pd.DataFrame:
+    """Clusters of two strangers' units (-1: dead), kept: rounding decides between near equals."""
+    layers, parts = example_units(session).layers, []
+    for place in at_their_depths(list(layers)).values():
+        scaled = unit_clusters.scaled(len(layers[place].between))
+        for name, own in zip("ab", units.spectral_clusters(layers[place], **scaled), strict=True):
+            parts.append(pd.DataFrame({"layer": place, "network": name, "cluster": own}))
+            parts[-1].insert(2, "unit", range(len(own)))
+    return pd.concat(parts)
 
 
 def at_their_depths(layers: Sequence[str]) -> dict[str, str]:
