@@ -193,7 +193,7 @@ def unit_labels(session: Session) -> pd.DataFrame:
         for name, own in zip("ab", units.spectral_clusters(layers[place], **scaled), strict=True):
             parts.append(pd.DataFrame({"layer": place, "network": name, "cluster": own}))
             parts[-1].insert(2, "unit", range(len(own)))
-    return pd.concat(parts)
+    return pd.concat(parts, ignore_index=True)
 
 
 def at_their_depths(layers: Sequence[str]) -> dict[str, str]:
