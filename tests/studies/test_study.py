@@ -112,42 +112,6 @@ def test_the_population_has_the_networks_of_cifar10_and_another_budget():
         assert small.networks[name].epochs == (6 if network.parent is None else 1)
 
 
-def test_a_sample_has_whole_families_of_the_population_and_grows_by_whole_families(tmp_path):
-    population = load("population")
-    text = "name: part\ntitle: part\ndata: {name: cifar10}\nmodel: {architecture: resnet20}\n"
-    samples = []
-    for count in (3, 4, 104):
-        (tmp_path / "part.yaml").write_text(
-            f"{text}networks: population\ndrawn_families: {count}\n"
-        )
-        samples.append(load(tmp_path / "part.yaml"))
-    three, four, whole = samples
-    assert len(three.families) == 3 and three.networks.items() < four.networks.items()
-    assert whole.networks == population.networks
-    for founder, family in three.families.items():
-        assert family == population.families[founder]
-        assert {three.units[name] for name in family} == {founder}
-    assert list(three.units) == list(three.networks)
-    assert set(population.units.items()) == {(name, name) for name in population.networks}
-    assert load("population-sample").networks.items() < population.networks.items()
-
-
-def test_families_are_taken_behind_those_of_another_study(tmp_path):
-    second = load("population-second")
-    assert second.networks.items() < load("population").networks.items()
-    path = tiny_file(tmp_path, TINY + "drawn_families: 1\ndrawn_before: 1\n")
-    assert list(load(path).families) == load(tiny_file(tmp_path)).draw[1:]
-
-
-def test_more_families_than_there_are_cannot_be_drawn(tmp_path):
-    path = tiny_file(tmp_path, TINY + "drawn_families: 3\n")
-    with pytest.raises(ValueError, match="drawn_families: 3 of 2 families"):
-        load(path)
-    path = tiny_file(tmp_path, TINY + "drawn_families: 2\ndrawn_before: 1\n")
-    with pytest.raises(ValueError, match="2 of 2 families behind 1 cannot be drawn"):
-        load(path)
-
-
 def test_keys_change_with_what_a_network_depends_on_and_nothing_else(tmp_path):
     base = load(tiny_file(tmp_path))
     assert base.network_key("A") != base.network_key("C")
