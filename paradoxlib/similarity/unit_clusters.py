@@ -1,6 +1,7 @@
 """Groups of units that are correlated, in both networks at once (Li et al., sections 4 and 6.5)."""
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -10,7 +11,14 @@ CLUSTERS = 0.4  # first clusters for each unit of one network
 LARGEST_LEAF = 2 * 0.025 * 256  # units of a leaf, of both networks
 
 
-def scaled(width: int) -> dict[str, float]:
+class Scaled(TypedDict):
+    """The keywords of `units.spectral_clusters` that follow from a layer's width."""
+
+    k: int
+    alpha: float
+
+
+def scaled(width: int) -> Scaled:
     """Return the paper's k and alpha for a layer of this many units, as keywords.
 
     They give clusters of the same sizes as in its layer conv2: k is two fifths of the width, and
