@@ -77,6 +77,7 @@ def run(
         settings: dict = {name: parameters[name] for name in SETTINGS if name in parameters}
         session = sessions.start(study_name, **settings)
         study, images = session.study, {}
+        study.require_own()
         if session.recompute:  # data that are missing are reported now
             images = {split: session.images(split) for split in ("train", "test")}
         if len(study.families) < 2 or len(study.families) == len(study.networks):

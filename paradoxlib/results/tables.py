@@ -4,13 +4,14 @@ A table is a function of a session that computes it, under one of the decorators
 and `tensors`; `TABLES` lists them all. Called, it is read from runs/ (computed on this machine)
 or, unless the session recomputes, from figures/ (what the repository holds), where the same
 settings made it; else it is computed, kept and published. What a table needs is another table or
-a network, never a notebook; so any of them may be asked for first.
+a network, never a notebook; so any of them may be asked for first. A study that joins others has
+the rows of their tables of networks, and makes from these the tables that need only tables.
 """
 
 import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -89,6 +90,8 @@ def table(
 
         @wraps(compute)
         def read(session: Session, *arguments: Any) -> pd.DataFrame:
+            if session.study.joined and of_networks(needs):
+                return join([read(part, *arguments) for part in session.parts], index)
             own = key(session.study, *arguments)
             path, found = find(session, f"{name}.csv", lambda path: keep.read_table(path, own))
             if found is None:
@@ -144,6 +147,16 @@ def tensors(name: str, needs: str, key: Callable[..., str]) -> Callable:
         return read
 
     return decorate
+
+
+def of_networks(needs: str) -> bool:
+    """Say whether a table is made from networks themselves, not from other tables alone."""
+    return not {"weights", "images", "predictions"}.isdisjoint(needs.split(", "))
+
+
+def join(parts: Sequence[pd.DataFrame], index: str | None) -> pd.DataFrame:
+    """Return the rows of several studies' tables; what only one of them knows is nan in others."""
+    return pd.concat(parts, ignore_index=index is None)
 
 
 def register(

@@ -50,6 +50,11 @@ class Session:
         return replace(self, study=load(name_or_path), recompute=False)
 
     @property
+    def parts(self) -> list["Session"]:
+        """Sessions of the studies that the study joins."""
+        return [replace(self, study=part, recompute=False) for part in self.study.parts]
+
+    @property
     def precision(self) -> str:
         """The precision of training, which is the study's or else the device's own."""
         return self.study.model.precision or devices.own_precision(self.device)

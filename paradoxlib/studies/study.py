@@ -3,7 +3,8 @@
 Studies are YAML files, in this folder or anywhere else; they are read with safe_load and checked
 strictly. Where `networks` is the name of another study, its networks are taken, with its defaults
 and fine tuning beneath this study's own; of its families, so many as `drawn_families` says, in the
-order of the draw, behind the first `drawn_before`. A network's settings, with those of its
+order of the draw, behind the first `drawn_before`. A study that `joined` others, trained apart,
+has their networks and their tables (results/tables.py). A network's settings, with those of its
 ancestors, make its key: results that carry the same key were made by the same settings.
 """
 
@@ -41,6 +42,7 @@ class Study(settings.Strict):
     exchange_images: settings.Count | None = None
     drawn_families: settings.Count | None = None
     drawn_before: int = Field(default=0, ge=0, le=10**9)
+    joined: tuple[str, ...] = ()
     networks: dict[NetworkName, settings.Network] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -115,6 +117,26 @@ class Study(settings.Strict):
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return self.model_construct(**fields | {"networks": own})
 
+    @cached_property
+    def parts(self) -> list["Study"]:
+        """The studies that it joins."""
+        return [load(name) for name in self.joined]
+
+    def require_parts(self) -> None:
+        """Raise ValueError where the studies that it joins are not made for it."""
+        for part in self.parts:
+            if (part.data, part.evaluation) != (self.data, self.evaluation):
+                raise ValueError(f"joined: {part.name} has other data, or another evaluation")
+        theirs = [name for part in self.parts for name in part.networks]
+        if self.joined and sorted(theirs) != sorted(self.networks):
+            raise ValueError(f"joined: {', '.join(self.joined)} have other networks than it has")
+
+    def require_own(self) -> None:
+        """Raise ValueError for a study that joins others: their networks are trained for them."""
+        if self.joined:
+            theirs = " and ".join(self.joined)
+            raise ValueError(f"study {self.name} has no networks of its own: run {theirs}")
+
     @property
     def conditions(self) -> list[distortions.Condition]:
         """The list of (distortion, level)."""
@@ -152,6 +174,8 @@ class Study(settings.Strict):
 
     def table_key(self, *what: object) -> str:
         """Return the key of a table made from all networks under the study's evaluation."""
+        if self.joined:
+            return keep.key([part.table_key(*what) for part in self.parts], what)
         return keep.key({name: self.prediction_key(name) for name in self.networks}, what)
 
 
@@ -191,7 +215,9 @@ def load(name_or_path: str | Path) -> Study:
         if study.name in names() and path.resolve() != paths.STUDIES / f"{study.name}.yaml":
             taken = "is a study of the package, whose results this one would overwrite"
             raise ValueError(f"name: {study.name} {taken}")
-        return study.sampled()
+        study = study.sampled()
+        study.require_parts()
+        return study
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{part}." for part in first["loc"]).removesuffix(".")

@@ -38,6 +38,7 @@ def train_all(session: Session) -> None:
     remaining time.
     """
     study = session.study
+    study.require_own()
     waiting = [name for name in study.networks if not trained.is_trained(study, name)]
     if not waiting:
         return

@@ -52,8 +52,11 @@ def test_all_studies_are_there():
         "demo",
         "imagenet",
         "population",
+        "population-behind",
+        "population-drawn",
         "population-sample",
         "population-second",
+        "population-third",
     ]
 
 

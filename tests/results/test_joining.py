@@ -1,0 +1,99 @@
+"""A study that joins others has their networks, the rows of their tables, and none of its own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import TINY, tiny_file
+
+from paradoxlib import reproduce
+from paradoxlib.results import tables
+from paradoxlib.studies import sessions, training
+from paradoxlib.studies.study import load
+
+
+@pytest.fixture
+def joined(home):
+    """The file of a study of two families that joins a study of each."""
+    places = []
+    for before in (0, 1):
+        text = TINY.replace("name: tiny", f"name: part{before}")
+        places.append(home / f"part{before}.yaml")
+        places[-1].write_text(f"{text}drawn_families: 1\ndrawn_before: {before}\n")
+    return tiny_file(home, f"{TINY}drawn_families: 2\njoined: [{', '.join(map(str, places))}]\n")
+
+
+@pytest.fixture
+def listed(monkeypatch):
+    """Make tables that are listed for the test alone."""
+    monkeypatch.setattr(tables, "TABLES", {})
+
+
+def names_of(session):
+    """The networks of a study."""
+    return pd.DataFrame({"network": list(session.study.networks)})
+
+
+def test_tables_of_networks_are_joined_and_others_made_from_these(joined, listed):
+    session = sessions.start(joined)
+    own = tables.table("own", "network", needs="weights")(names_of)
+    by_name = tables.table("by_name", "network", needs="accuracy, images", index="network")(
+        names_of
+    )
+
+    def count(session):
+        """How many there are."""
+        return pd.DataFrame({"n": [len(own(session))]})
+
+    counted = tables.table("counted", "n", needs="own")(count)
+    parts = [part.study for part in session.parts]
+    rows = [name for part in parts for name in part.networks]
+    assert own(session)["network"].tolist() == by_name(session).index.tolist() == rows
+    assert sorted(rows) == sorted(session.study.networks) and len(parts) == 2
+    assert counted(session)["n"].item() == len(rows)
+    assert [counted(part)["n"].item() for part in session.parts] == [len(p.networks) for p in parts]
+
+
+def test_of_pairs_of_two_studies_a_matrix_knows_nothing(joined, listed):
+    session = sessions.start(joined)
+
+    def ones(session):
+        """Ones."""
+        names = list(session.study.networks)
+        return pd.DataFrame(1.0, names, names)
+
+    found = tables.matrix("ones", needs="weights")(ones)(session)
+    family_of = session.study.family_of
+    assert list(found.index) == list(found.columns)
+    for a in found:
+        for b in found:
+            assert np.isnan(found.loc[a, b]) == (family_of[a] != family_of[b])
+
+
+def test_its_key_changes_with_those_of_its_parts(joined):
+    before = load(joined).table_key("any")
+    part = load(joined).joined[0]
+    text = joined.with_name("part0.yaml").read_text()
+    joined.with_name("part0.yaml").write_text(text.replace("{seed: 1}", "{seed: 4}"))
+    assert part.endswith("part0.yaml") and load(joined).table_key("any") != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("drawn_before: 1", "drawn_before: 0", "other networks than it has"),
+        ("test_images: 30", "test_images: 20", "other data, or another evaluation"),
+        ("blur: [1.0]", "blur: [2.0]", "other data, or another evaluation"),
+    ],
+)
+def test_parts_that_are_not_made_for_it_are_refused(joined, old, new, problem):
+    part = joined.with_name("part1.yaml")
+    part.write_text(part.read_text().replace(old, new))
+    with pytest.raises(ValueError, match=problem):
+        load(joined)
+
+
+def test_its_networks_are_trained_for_its_parts(joined):
+    with pytest.raises(ValueError, match="no networks of its own: run .*part0"):
+        training.train_all(sessions.start(joined))
+    with pytest.raises(ValueError, match="no networks of its own: run .*part0"):
+        reproduce.run(joined, parameters={"recompute": False})
