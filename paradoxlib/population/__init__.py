@@ -12,7 +12,7 @@ from paradoxlib.population.child_tables import (
     population_relatives,
     population_shares,
 )
-from paradoxlib.population.judging import second_sample
+from paradoxlib.population.judging import readings, second_sample
 from paradoxlib.population.stranger_tables import stranger_facts, taught_pairs
 from paradoxlib.results import TABLES  # with those above among them
 
@@ -26,6 +26,8 @@ __all__ = [
     "population_scores",
     "population_shares",
     "population_splits",
+    "readings",
+    "second_sample",
     "stranger_facts",
     "taught_pairs",
 ]

@@ -218,24 +218,40 @@ def judge_reading(first: Reading, second: Reading, turns_at: float) -> str:
 
 
 @table(
-    "second_sample",
-    "statement, first, first_low, first_high, first_p, first_n, value, low, high, p, n, turns_at, "
-    "verdict",
+    "readings",
+    "statement, value, low, high, p, n",
     needs="pairs, correlations, stranger_facts, population_scores, population_children, "
     "population_relatives, population_shares",
-    depends=lambda study: (load(FIRST_SAMPLE).table_key(), [one.text for one in SAID]),
+    depends=lambda study: ([one.text for one in SAID],),
 )
-def second_sample(session: Session) -> pd.DataFrame:
-    """What was said of the first sample, with what the second one says.
+def readings(session: Session) -> pd.DataFrame:
+    """What the statements on the first sample are in a study, whatever the verdict.
 
     Intervals resample families, those of extremes test images; ``n`` counts pairs or families.
     """
-    first, rows = session.beside(FIRST_SAMPLE), []
-    for one in SAID:
-        known, found = one.read(first), one.read(session)
-        verdict = judge_reading(known, found, one.turns_at)
-        rows.append((one.text, *known, *found, one.turns_at, verdict))
-    before = [f"first_{name}".removesuffix("_value") for name in Reading._fields]
-    return pd.DataFrame(
-        rows, columns=["statement", *before, *Reading._fields, "turns_at", "verdict"]
+    rows = [(one.text, *one.read(session)) for one in SAID]
+    return pd.DataFrame(rows, columns=["statement", *Reading._fields])
+
+
+@table(
+    "second_sample",
+    "statement, first, first_low, first_high, first_p, first_n, value, low, high, p, n, turns_at, "
+    "verdict",
+    needs="readings",
+    depends=lambda study: (load(FIRST_SAMPLE).table_key(), [one.text for one in SAID]),
+)
+def second_sample(session: Session) -> pd.DataFrame:
+    """What was said of the first sample, with what families say that were drawn after it.
+
+    Intervals resample families, those of extremes test images; ``n`` counts pairs or families.
+    """
+    first, second = readings(session.beside(FIRST_SAMPLE)), readings(session)
+    table = second.assign(turns_at=[one.turns_at for one in SAID])
+    before = {name: f"first_{name}".removesuffix("_value") for name in Reading._fields}
+    table = first.rename(columns=before).join(table.drop(columns="statement"))
+    known, found = (
+        [Reading(*row) for row in of[[*Reading._fields]].itertuples(index=False)]
+        for of in (first, second)
     )
+    judged = map(judge_reading, known, found, table["turns_at"])
+    return table.assign(verdict=list(judged))

@@ -77,6 +77,7 @@ def test_every_statement_can_be_read_of_the_first_sample():
 def test_the_table_has_both_samples_and_verdicts(monkeypatch):
     said = [one for one in judging.SAID if one.read is judging.inside_families]
     monkeypatch.setattr(judging, "SAID", said)
+    monkeypatch.setattr(judging, "readings", judging.readings.__wrapped__)
     session = sessions.start(judging.FIRST_SAMPLE)
     (row,) = judging.second_sample.__wrapped__(session).to_dict("records")
     assert (row["first"], row["first_p"], row["first_n"]) == (row["value"], row["p"], row["n"])
@@ -86,6 +87,6 @@ def test_the_table_has_both_samples_and_verdicts(monkeypatch):
 
 
 def test_what_was_said_was_said_of_other_families():
-    first, second = load(judging.FIRST_SAMPLE), load("population-second")
-    assert not first.families.keys() & second.families.keys()
-    assert first.evaluation == second.evaluation and first.data == second.data
+    first, behind = load(judging.FIRST_SAMPLE), load("population-behind")
+    assert not first.families.keys() & behind.families.keys()
+    assert first.evaluation == behind.evaluation and first.data == behind.data
