@@ -206,8 +206,7 @@ def correlate_matrices(
         c, s = compatibility.to_numpy(), similarity.to_numpy()
         for which in (*PAIRS, INSIDE):
             kind = PAIRS[1] if which == INSIDE else which
-            every = chosen_pairs(family_of, names, kind) & ~np.isnan(c)
-            chosen = every & ~np.isnan(s)
+            chosen = chosen_pairs(family_of, names, kind) & ~np.isnan(c) & ~np.isnan(s)
             labels = None if which == "all pairs" else families
             n = int(chosen.sum() // 2)
             row: dict[str, Any] = {"definition": definition, "pairs": which, "n": n}
@@ -220,8 +219,7 @@ def correlate_matrices(
                 row |= {"r": r, "low": low, "high": high}
                 row["p"] = permutation_test(x, y, chosen, labels)
                 row["rho"] = correlation(c_ranks, s_ranks, chosen)
-                moved = c_ranks if which == INSIDE else ranks(c, every)
-                row["rho_p"] = permutation_test(moved, s_ranks, chosen, labels)
+                row["rho_p"] = permutation_test(c_ranks, s_ranks, chosen, labels)
             rows.append(row)
     return pd.DataFrame(rows, columns=CORRELATION_COLUMNS)
 
