@@ -269,7 +269,7 @@ def draw_judged(
 ) -> Axes:
     """Draw statements on one sample beside what other families say, with their verdicts.
 
-    The table is that of `population.second_sample`, and so is that of each of the `parts` of these
+    The table is that of `population.other_families`, and so is that of each of the `parts` of these
     families, {its name: table}, of which values and verdicts are shown. Bars are intervals; the
     black tick is where the statement turns.
     """

@@ -12,7 +12,7 @@ from paradoxlib.population.child_tables import (
     population_relatives,
     population_shares,
 )
-from paradoxlib.population.judging import readings, second_sample
+from paradoxlib.population.judging import other_families, readings
 from paradoxlib.population.stranger_tables import stranger_facts, taught_pairs
 from paradoxlib.results import TABLES  # with those above among them
 
@@ -20,6 +20,7 @@ __all__ = [
     "BY_PREDICTIONS",
     "MEASURED",
     "TABLES",
+    "other_families",
     "population_children",
     "population_measures",
     "population_relatives",
@@ -27,7 +28,6 @@ __all__ = [
     "population_shares",
     "population_splits",
     "readings",
-    "second_sample",
     "stranger_facts",
     "taught_pairs",
 ]

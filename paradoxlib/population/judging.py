@@ -1,7 +1,7 @@
-"""What was said of one sample of families, judged on families that were drawn after it.
+"""What was said of one sample of families, judged on families that were drawn behind it.
 
 Some of it had been looked for after other things were not found; on the same networks that cannot
-be tested. The statements were written down before a network of the second sample was evaluated, and
+be tested. The statements were written down before a network of theirs was evaluated, and
 no number of theirs is chosen: the range that each must meet is its interval in the first sample.
 """
 
@@ -234,14 +234,14 @@ def readings(session: Session) -> pd.DataFrame:
 
 
 @table(
-    "second_sample",
+    "other_families",
     "statement, first, first_low, first_high, first_p, first_n, value, low, high, p, n, turns_at, "
     "verdict",
     needs="readings",
     depends=lambda study: (load(FIRST_SAMPLE).table_key(), [one.text for one in SAID]),
 )
-def second_sample(session: Session) -> pd.DataFrame:
-    """What was said of the first sample, with what families say that were drawn after it.
+def other_families(session: Session) -> pd.DataFrame:
+    """What was said of the first sample, with what families say that were drawn behind it.
 
     Intervals resample families, those of extremes test images; ``n`` counts pairs or families.
     """

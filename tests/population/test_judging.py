@@ -79,7 +79,7 @@ def test_the_table_has_both_samples_and_verdicts(monkeypatch):
     monkeypatch.setattr(judging, "SAID", said)
     monkeypatch.setattr(judging, "readings", judging.readings.__wrapped__)
     session = sessions.start(judging.FIRST_SAMPLE)
-    (row,) = judging.second_sample.__wrapped__(session).to_dict("records")
+    (row,) = judging.other_families.__wrapped__(session).to_dict("records")
     assert (row["first"], row["first_p"], row["first_n"]) == (row["value"], row["p"], row["n"])
     rows = results.correspondences(session).query("definition == 'distortions'").set_index("pairs")
     assert row["value"] == rows.loc["inside each family", "rho"] and np.isnan(row["low"])
@@ -90,3 +90,12 @@ def test_what_was_said_was_said_of_other_families():
     first, behind = load(judging.FIRST_SAMPLE), load("population-behind")
     assert not first.families.keys() & behind.families.keys()
     assert first.evaluation == behind.evaluation and first.data == behind.data
+
+
+def test_of_all_later_families_the_readings_cover_those_of_each_part():
+    behind = sessions.start("population-behind")
+    whole, *parts = (judging.readings(one) for one in (behind, *behind.parts))
+    assert whole["n"].tolist() == sum(part["n"] for part in parts).tolist()
+    extreme = whole["statement"].str.startswith("Some strangers")
+    highest = max(part.loc[extreme, "value"].item() for part in parts)
+    assert whole.loc[extreme, "value"].item() == highest
