@@ -66,9 +66,10 @@ def gather(session: Session) -> Contents:
     Raises
     ------
     ValueError
-        Where the study has no table of pairs, accuracies or networks.
+        Where the study has no table of pairs, accuracies or networks, or joins others.
     """
     study = session.study
+    study.require_own()
     missing = [name for name in NEEDED if not is_kept(study, name)]
     if missing:
         advice = f"run `paradox run {study.name}` first"

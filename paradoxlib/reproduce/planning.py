@@ -68,7 +68,9 @@ def plan_study(session: Session) -> Plan:
     """Return what a study takes from nothing, without transplants, units and representations.
 
     Named data sets need not be there. A folder is counted: FileNotFoundError where it is not there.
+    ValueError for a study that joins others.
     """
+    session.study.require_own()
     study, images = session.study, count_images(session)
     epochs = {name: network.epochs for name, network in study.networks.items()}
     lines = [study.epochs_before(name) + epochs[name] for name in epochs]

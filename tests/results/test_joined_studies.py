@@ -6,6 +6,8 @@ import pytest
 from conftest import TINY, tiny_file
 
 from paradoxlib import reproduce
+from paradoxlib.explorer import gathering
+from paradoxlib.reproduce import planning
 from paradoxlib.results import tables
 from paradoxlib.studies import sessions, training
 from paradoxlib.studies.study import load
@@ -93,7 +95,12 @@ def test_parts_that_are_not_made_for_it_are_refused(joined, old, new, problem):
 
 
 def test_its_networks_are_trained_for_its_parts(joined):
-    with pytest.raises(ValueError, match="no networks of its own: run .*part0"):
-        training.train_all(sessions.start(joined))
-    with pytest.raises(ValueError, match="no networks of its own: run .*part0"):
-        reproduce.run(joined, parameters={"recompute": False})
+    session = sessions.start(joined)
+    for refused in (
+        lambda: training.train_all(session),
+        lambda: planning.plan_study(session),
+        lambda: gathering.gather(session),
+        lambda: reproduce.run(joined, parameters={"recompute": False}),
+    ):
+        with pytest.raises(ValueError, match="no networks of its own: run .*part0"):
+            refused()
