@@ -275,7 +275,7 @@ def draw_judged(
     """
     parts = parts or {}
     if ax is None:
-        ax = plt.subplots(figsize=(11 + 1.5 * len(parts), 0.36 * len(table) + 1.6))[1]
+        ax = plt.subplots(figsize=(11 + 0.7 * len(parts), 0.36 * len(table) + 1.6))[1]
     rows = np.arange(len(table))
     samples = (("first sample", "first", "#999999", -0.15), ("others", "value", "C0", 0.15))
     for name, column, colour, place in samples:
@@ -288,11 +288,11 @@ def draw_judged(
     ax.plot(table["turns_at"], rows, "k|", markersize=16, label="where it turns")
     for place, (name, part) in enumerate({"all": table, **parts}.items()):
         own: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "fontsize": 8}
-        x = 1.02 + 0.28 * place
+        x = 1.02 + 0.14 * place
         if parts:
             ax.text(x, -0.75, name, weight="bold", **own)
         for row, verdict in enumerate(part["verdict"]):
-            ax.text(x, row, verdict, va="center", **own)
+            ax.text(x, row, verdict.removeprefix("same direction, "), va="center", **own)
     ax.set_yticks(rows, table["statement"], fontsize=8)
     ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="share, rho or compatibility", title=title)
     ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.08), ncols=5, frameon=False)
