@@ -295,6 +295,6 @@ def draw_judged(
             ax.text(x, row, verdict.removeprefix("same direction, "), va="center", **own)
     ax.set_yticks(rows, table["statement"], fontsize=8)
     ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="share, rho or compatibility", title=title)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.08), ncols=5, frameon=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.08), ncols=6, frameon=False)
     ax.grid(axis="x")
     return ax
