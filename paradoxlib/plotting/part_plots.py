@@ -239,6 +239,20 @@ def draw_identical_pairs(
     return ax
 
 
+def draw_moved_pairs(table: pd.DataFrame, named: int = 4, title: str = "") -> np.ndarray:
+    """Draw relatives with statistics re-estimated, and moved as far as training moves them.
+
+    The table is that of `population.population_relatives`; see `draw_identical_pairs`.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(13, 5.8))
+    moved = table.drop(columns=["identical", "identical_low", "identical_high"])
+    moved.columns = moved.columns.str.replace("gathered", "identical")
+    draw_identical_pairs(table, named, "statistics re-estimated", axes[0])
+    draw_identical_pairs(moved, named, "moved as far as training moves them", axes[1])
+    fig.suptitle(title)
+    return axes
+
+
 def draw_grounding(
     table: pd.DataFrame, title: str = "", axes: np.ndarray | None = None
 ) -> np.ndarray:

@@ -71,6 +71,11 @@ def test_the_least_compatible_of_identical_pairs_are_named():
     ax = plotting.draw_identical_pairs(pairs, 1)
     assert texts(ax.texts) == ["A, C"] and ax.texts[0].xy == (0.5, 0.7)
     assert texts(plotting.draw_identical_pairs(pairs).texts) == ["A, C", "A, B"]
+    for end in ("", "_low", "_high"):
+        pairs[f"gathered{end}"] = pairs[f"trained{end}"]
+    left, right = plotting.draw_moved_pairs(pairs, 1)
+    for ax, column in ((left, "identical"), (right, "gathered")):
+        assert list(ax.containers[0].lines[0].get_ydata()) == pairs[column].tolist()
 
 
 def test_grounding_has_a_panel_for_each_test_and_a_place_for_what_is_not_defined():
