@@ -283,7 +283,7 @@ def draw_judged(
         errors = style.reach(table[column], *(table[end] for end in ends))
         form: dict[str, Any] = {"fmt": "o", "color": colour, "capsize": 2, "markersize": 5}
         ax.errorbar(table[column], rows + place, xerr=errors, label=name, **form)
-    for marker, (name, part) in zip("v^sD", parts.items(), strict=False):
+    for marker, (name, part) in zip("v^sD" * len(parts), parts.items(), strict=False):
         ax.plot(part["value"], rows + 0.36, marker, color="C1", markersize=3, label=name)
     ax.plot(table["turns_at"], rows, "k|", markersize=16, label="where it turns")
     for place, (name, part) in enumerate({"all": table, **parts}.items()):

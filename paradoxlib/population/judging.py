@@ -1,8 +1,8 @@
 """What was said of one sample of families, judged on families that were drawn behind it.
 
 Some of it had been looked for after other things were not found; on the same networks that cannot
-be tested. The statements were written down before a network of theirs was evaluated, and
-no number of theirs is chosen: the range that each must meet is its interval in the first sample.
+be tested. The statements were written down before a network of these families was evaluated, and no
+number of theirs is chosen: the range that each must meet is its interval in the first sample.
 """
 
 from collections.abc import Callable
@@ -246,9 +246,9 @@ def other_families(session: Session) -> pd.DataFrame:
     Intervals resample families, those of extremes test images; ``n`` counts pairs or families.
     """
     first, second = readings(session.beside(FIRST_SAMPLE)), readings(session)
-    table = second.assign(turns_at=[one.turns_at for one in SAID])
     before = {name: f"first_{name}".removesuffix("_value") for name in Reading._fields}
-    table = first.rename(columns=before).join(table.drop(columns="statement"))
+    table = first.rename(columns=before).join(second.drop(columns="statement"))
+    table["turns_at"] = [one.turns_at for one in SAID]
     known, found = (
         [Reading(*row) for row in of[[*Reading._fields]].itertuples(index=False)]
         for of in (first, second)

@@ -11,7 +11,7 @@ the rows of their tables of networks, and makes from these the tables that need 
 import io
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -91,7 +91,8 @@ def table(
         @wraps(compute)
         def read(session: Session, *arguments: Any) -> pd.DataFrame:
             if session.study.joined and of_networks(needs):
-                return join([read(part, *arguments) for part in session.parts], index)
+                parts = [read(part, *arguments) for part in session.parts]
+                return pd.concat(parts, ignore_index=index is None)
             own = key(session.study, *arguments)
             path, found = find(session, f"{name}.csv", lambda path: keep.read_table(path, own))
             if found is None:
@@ -154,11 +155,6 @@ def of_networks(needs: str) -> bool:
     return not {"weights", "images", "predictions"}.isdisjoint(needs.split(", "))
 
 
-def join(parts: Sequence[pd.DataFrame], index: str | None) -> pd.DataFrame:
-    """Return the rows of several studies' tables; what only one of them knows is nan in others."""
-    return pd.concat(parts, ignore_index=index is None)
-
-
 def register(
     name: str, suffix: str, compute: Callable, needs: str, columns: str, key: Callable[..., str]
 ) -> None:
@@ -212,10 +208,8 @@ def meanings() -> dict[str, str]:
 
 def publish(session: Session, name: str, content: pd.DataFrame) -> None:
     """Write a table that a notebook made to figures/<study>/, as `save_figure` does."""
-    path, key = (
-        paths.published_file(session.study.name, f"{name}.csv"),
-        session.study.table_key(name),
-    )
+    path = paths.published_file(session.study.name, f"{name}.csv")
+    key = session.study.table_key(name)
     if session.recompute or not same_numbers(path, keep.table_text(content, key), key):
         keep.write_table(path, content, key)
 
