@@ -25,7 +25,7 @@ def code(cells):
 
 
 def test_they_are_numbered_in_reading_order():
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{i:02}" for i in range(12)]
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{i:02}" for i in range(13)]
 
 
 def test_nbval_knows_every_marker(cells):
