@@ -1,6 +1,7 @@
 """The command `paradox compare`: anybody's two networks in the terminal."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,6 +40,8 @@ def run_compare(
     if not (images or report):
         print_kernels(files, (a, b), alignment)
         return
+    if report and Path(report).is_dir():
+        raise ValueError(f"{report} is a folder: --report takes the name of a file")
     from paradoxlib.comparison import comparisons  # here: it imports matplotlib
 
     found = comparisons.compare_files(files, model or (), images, count, size, exchanged)

@@ -84,6 +84,8 @@ def test_compare_with_images_writes_a_report(call, tmp_path):
     assert "b.safetensors does not say how images are standardised" in out
     assert "a.safetensors does not say" not in out
     assert report.read_text().startswith("<!doctype html>")
+    code, _, err = call("compare", *pair, "--report", str(tmp_path))
+    assert code == 2 and "is a folder: --report takes the name of a file" in err
     code, _, err = call("compare", *pair, "--images", str(tmp_path / "none"))
     assert code == 2 and "there is no folder" in err
 

@@ -177,6 +177,21 @@ def test_a_study_without_children_is_refused(home, notebooks):
         reproduce.run(str(tiny_file(home, text)))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("architecture: resnet20", "architecture: resnet20, norm: group", "no residual networks"),
+        ("architecture: resnet20", "architecture: convnet", "no residual networks"),
+        ("test_images: 30", "test_images: 15", "15 test images: the notebooks need 16"),
+    ],
+)
+def test_a_study_that_notebooks_cannot_show_is_refused(home, notebooks, old, new, problem):
+    text = tiny_file(home).read_text()
+    assert old in text
+    with pytest.raises(ValueError, match=problem):
+        reproduce.run(str(tiny_file(home, text.replace(old, new))))
+
+
 def test_an_edited_notebook_runs_again(run, notebooks):
     run(["01"])
     path = notebooks / "01_first.ipynb"

@@ -52,8 +52,16 @@ def compatibility(table: pd.DataFrame, over: str = "distortions") -> pd.DataFram
     scores.check_over(over)
     keys = ["distortion"] if over == "distortions" else ["distortion", "level"]
     wide = table.pivot_table("accuracy", keys, "network", sort=False)[table["network"].unique()]
-    wide.loc[:, wide.max() - wide.min() <= EQUAL] = np.nan
-    return wide.corr().rename_axis(None).rename_axis(columns=None)
+    return correlate_profiles(wide).rename_axis(None).rename_axis(columns=None)
+
+
+def correlate_profiles(profiles: pd.DataFrame) -> pd.DataFrame:
+    """Return the correlations (network, network) of profiles, accuracies (condition, network).
+
+    They are nan for a network whose accuracies are equal, but for rounding.
+    """
+    names, known = profiles.columns, profiles.max() - profiles.min() > EQUAL
+    return profiles.loc[:, known].corr().reindex(index=names, columns=names)
 
 
 def compatibility_intervals(

@@ -15,7 +15,7 @@ from paradoxlib.images import augmentation, datasets, distortions
 from paradoxlib.networks import models, surgery
 
 LARGEST_NOISE = 0.3  # the largest amount in images that statistics are re-estimated on
-STATISTICS_BATCH = 50  # images that each give a mean and a variance
+STATISTICS_BATCH = 50  # images at most that give a mean and a variance together
 
 
 def predict_with_states(
@@ -103,7 +103,7 @@ def has_statistics(state: models.State) -> bool:
 def shown_for_statistics(pixels: torch.Tensor, name: str) -> Iterator[torch.Tensor]:
     """Yield batches of images under one distortion at random levels, or as they are (``clean``)."""
     source = seeds.generator("statistics", name)
-    for part in pixels.split(STATISTICS_BATCH):
+    for part in surgery.even_batches(pixels, STATISTICS_BATCH):
         batch = part.float() / 255
         if name != "clean":
             batch = augmentation.distort_randomly(batch, [name], 1, LARGEST_NOISE, source)

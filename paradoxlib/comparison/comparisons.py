@@ -112,20 +112,24 @@ def compare(
     if len(pair) != 2 or len(set(names)) != 2:
         raise ValueError("two transforms and two different names are needed, one for each network")
     one, other = (given.prepared(*each) for each in zip(names, (a, b), pair, strict=True))
-    result = Comparison((names[0], names[1]))
-    with tqdm(total=6 if images is not None else 2, desc="weights", unit="step") as bar:
+    result, seen, truth = Comparison((names[0], names[1])), None, None
+    if exchanged is not None and exchanged < 0:
+        raise ValueError(f"exchanged is {exchanged}: a number of images, or 0 for none, is needed")
+    if images is None and labels is not None:
+        raise ValueError("there are labels, but no images to which they belong")
+    if images is not None:  # bad ones are told before any work
+        pixels, truth = given.as_pixels(images), given.labels_of(images, labels)
+        classes = given.count_classes((one, other), pixels)
+        result.notes += given.differing(classes)
+        seen = given.as_data(pixels, truth, max(classes))
+        truth = None if truth is None else seen.labels
+    with tqdm(total=6 if seen is not None else 2, desc="weights", unit="step") as bar:
         own, renamed = compare_weights(result, one, other)
         shown, predicted = Stimuli({}, None, given.architecture_of(one.state)), None
-        if images is None and own is None:
+        if seen is None and own is None:
             raise ValueError(result.notes[0])
-        if images is None and labels is not None:
-            raise ValueError("there are labels, but no images to which they belong")
-        if images is not None:
-            pixels, truth = given.as_pixels(images), getattr(images, "labels", labels)
-            classes = count_classes(result, (one, other), pixels)
-            seen = given.as_data(pixels, truth, max(classes))
-            truth = None if truth is None else seen.labels
-            result.notes.append(f"{len(pixels):,} images under {len(conditions)} conditions")
+        if seen is not None:
+            result.notes.append(f"{len(seen):,} images under {len(conditions)} conditions")
             bar.update()
             bar.set_description("predictions")
             if len(set(classes)) == 1:
@@ -141,12 +145,15 @@ def compare(
         bar.set_description("measures")
         views = [inside.of_state(each.state, shown, each.network) for each in (one, other)]
         for view, each, kernel in zip(views, (one, other), (own, renamed), strict=True):
-            view.state = each.state | (kernel or {})
+            if kernel:  # under one name in both, and no others
+                own_names = given.kernel_state(each.state)
+                rest = {k: v for k, v in each.state.items() if k not in own_names}
+                view.state = rest | kernel
             if predicted:
                 view.predict = acting.predictions_of(predicted[each.name], conditions)
         result.tables["measures"] = inside.compare_by_measures(views[0], views[1], own)
         bar.update()
-        if images is not None:
+        if seen is not None:
             bar.set_description("parts")
             if predicted:
                 if exchanged is None:
@@ -185,26 +192,6 @@ def compare_weights(
         "kernel similarity", table["paper"], table["chance, paper"]
     )
     return own, renamed
-
-
-def count_classes(
-    result: Comparison, pair: Sequence[given.Given], pixels: torch.Tensor
-) -> list[int]:
-    """Return how many classes each network knows; ValueError where one cannot see the images."""
-    first = pixels[:2].float() / 255
-    found = []
-    for each in pair:
-        try:
-            with torch.inference_mode():
-                found.append(each.module(first).shape[1])
-        except (RuntimeError, TypeError, IndexError, AssertionError) as error:
-            reason = " ".join(str(error).split())[:200]
-            shape = tuple(first.shape[1:])
-            raise ValueError(f"{each.name} cannot see images of {shape}: {reason}") from None
-    if len(set(found)) > 1:
-        counts = " and ".join(map(str, dict.fromkeys(found)))
-        result.notes.append(f"predictions cannot be compared: they know {counts} classes")
-    return found
 
 
 def compare_features(
@@ -285,10 +272,7 @@ def compare_files(
         return compare(files[a].state, files[b].state, names=names)
     shown = data.load_pictures(images, count, size)
     orders = {a: list(makers), b: list(makers)[::-1]}  # the first is for A
-    pair = [
-        given.module_for(path, files[path].state, orders[path], shown.size <= data.RESIDENT)
-        for path in (a, b)
-    ]
+    pair = [given.module_for(path, files[path].state, orders[path]) for path in (a, b)]
     labels = shown.labels if shown.classes else None
     found = compare(pair[0], pair[1], shown.pixels, labels, names=names, exchanged=exchanged)
     found.notes += [

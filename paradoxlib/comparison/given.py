@@ -164,6 +164,9 @@ def as_pixels(images: Any) -> torch.Tensor:
 
     ValueError for another shape or range, or fewer than `LEAST_SHOWN` images.
     """
+    if isinstance(images, datasets.ImageFiles):
+        what = "a data set in files, which is read in parts"
+        raise ValueError(f"images are {what}: images in memory are needed (`data.load_pictures`)")
     images = torch.as_tensor(getattr(images, "pixels", images)).cpu()
     if images.dim() != 4 or images.shape[1] != 3 or len(images) < LEAST_SHOWN:
         needed = f"(n, 3, h, w), n at least {LEAST_SHOWN}, is needed"
@@ -177,6 +180,36 @@ def as_pixels(images: Any) -> torch.Tensor:
     if images.dtype != torch.uint8:
         raise ValueError(f"images are {images.dtype}: uint8, or floats in 0..1, are needed")
     return images
+
+
+def count_classes(networks: Sequence[Given], pixels: torch.Tensor) -> list[int]:
+    """Return how many classes each network knows; ValueError where one cannot see the images."""
+    first = pixels[:2].float() / 255
+    found = []
+    for each in networks:
+        try:
+            with torch.inference_mode():
+                found.append(each.module(first).shape[1])
+        except (RuntimeError, TypeError, IndexError, AssertionError) as error:
+            reason = " ".join(str(error).split())[:200]
+            shape = tuple(first.shape[1:])
+            raise ValueError(f"{each.name} cannot see images of {shape}: {reason}") from None
+    return found
+
+
+def differing(classes: Sequence[int]) -> list[str]:
+    """Return a note on networks that know different numbers of classes, or none."""
+    counts = " and ".join(map(str, dict.fromkeys(classes)))
+    different = len(set(classes)) > 1
+    return [f"predictions cannot be compared: they know {counts} classes"] * different
+
+
+def labels_of(images: Any, labels: Any) -> Any:
+    """Return the labels of images: those given, or those that a data set has itself, or None."""
+    own = getattr(images, "labels", None)
+    if own is not None and labels is not None:
+        raise ValueError("the images have labels of their own: no others are needed")
+    return labels if own is None else own
 
 
 def as_data(pixels: torch.Tensor, labels: Any, classes: int) -> datasets.Images:
@@ -205,14 +238,12 @@ def shown_to_both(
     return Stimuli({"clean": few, "noisy": noisy}, labels, architecture)
 
 
-def module_for(
-    path: str, state: models.State, makers: Sequence[str], small_images: bool
-) -> torch.nn.Module:
+def module_for(path: str, state: models.State, makers: Sequence[str]) -> torch.nn.Module:
     """Return the module that a file's weights belong to, with these weights.
 
-    One of `models.ARCHITECTURES` is known by its names, and standardises images as its file says,
-    or not at all. For others each of the makers, ``module:function``, is tried in turn; its code is
-    run.
+    One of `models.ARCHITECTURES` is known by its names; whether it is made for small images, and
+    how it standardises them, its file says (or else: not at all). For others each of the makers,
+    ``module:function``, is tried in turn; its code is run.
 
     Raises
     ------
@@ -220,7 +251,8 @@ def module_for(
         Where there is no maker, or the weights fit none.
     """
     if architecture := architecture_of(state):
-        known = models.empty(architecture, len(state["fc.weight"]), small_images)
+        small = weights.own_about(path).get("small_images") is True
+        known = models.empty(architecture, len(state["fc.weight"]), small)
         models.load_state(known, state)
         if standardisation := weights.read_standardisation(path):
             known.standardise(*standardisation)

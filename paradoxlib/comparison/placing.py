@@ -66,13 +66,12 @@ def place(
     """
     own = given.prepared(name, network, transform)
     theirs = [given.prepared(other, module) for other, module in others.items()]
-    pixels, truth = given.as_pixels(images), getattr(images, "labels", labels)
+    pixels, truth = given.as_pixels(images), given.labels_of(images, labels)
     if truth is None or name in others or not others:
         raise ValueError("a network is placed by images with labels, and by a name of its own")
-    known = comparisons.Comparison((name, next(iter(others))))
-    classes = comparisons.count_classes(known, (own, *theirs), pixels)
-    if known.notes:
-        raise ValueError(known.notes[0])
+    classes = given.count_classes((own, *theirs), pixels)
+    for note in given.differing(classes):
+        raise ValueError(note)
     seen = given.as_data(pixels, truth, classes[0])
     modules = {each.name: each.module for each in (own, *theirs)}
     predicted = predictions.predict_conditions(modules, seen, conditions, device=device)

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -142,7 +143,7 @@ def as_table(table: pd.DataFrame) -> str:
         table = table.rename(index=plotting.label)
     if "distortion" in table:
         table = table.assign(distortion=table["distortion"].map(plotting.label))
-    table = table.rename(columns=lambda name: name.replace("_", ", "))
+    table = table.rename(columns=lambda name: re.sub("_(low|high)$", r", \1", name))
     table = table.rename_axis(None).rename_axis(named, axis="columns")
     how = {"float_format": number_text, "na_rep": "", "border": 0, "escape": True}
     return table.to_html(index=named is not None, **how)
@@ -161,7 +162,7 @@ def drawing_of(key: str, names: tuple[str, str], tables: Found) -> Figure | None
     if key == "kernels":
         title = "Kernels, paper's alignment"
         plotting.draw_layer_profile(table["paper"], table["sd"], table["chance, paper"], title)
-    if key == "profiles":
+    if key == "profiles" and len(curves(names, tables)):
         axes = plotting.draw_accuracy_curves(curves(names, tables), names)
         for ax in axes[:, 0]:
             ax.set_ylabel(curve_title(tables))
@@ -186,11 +187,12 @@ def curves(names: tuple[str, str], tables: Found) -> pd.DataFrame:
     """Return the tidy table of accuracies, or of unchanged predictions where none are known."""
     what = "accuracy" if curve_title(tables) == "accuracy" else "unchanged"
     parts = []
-    for name in names:
-        part = tables["conditions"][["distortion", "level"]].copy()
-        part["network"], part["accuracy"] = name, tables["conditions"][f"{name} {what}"]
-        parts.append(part)
-    return pd.concat(parts)
+    known = tables["conditions"]
+    for name in names if f"{names[0]} {what}" in known else ():
+        parts.append(
+            known[["distortion", "level"]].assign(network=name, accuracy=known[f"{name} {what}"])
+        )
+    return pd.concat(parts) if parts else pd.DataFrame()
 
 
 def as_image(figure: Figure, words: str) -> str:

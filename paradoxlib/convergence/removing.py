@@ -29,13 +29,6 @@ OF_TASK = 3  # founders of each study whose units are compared
 OTHER_TASK = {"digits": "cifar10-20"}  # {data: the study of another task}; the demo for others
 
 
-def single_places(network: resnets.ResNet, images: torch.Tensor) -> dict[str, str]:
-    """Return {convolution: the ReLU that passes on its units}."""
-    convolutions = models.conv_layers(network)
-    places = activations.relu_places(network, images)
-    return {place: relu for place, relu in places.items() if place in convolutions}
-
-
 @torch.inference_mode()
 def driven_by(
     network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, relus: list[str]
@@ -70,7 +63,7 @@ def unit_facts(session: sessions.Session) -> pd.DataFrame:
     """
     networks, images = comparing.founders(session), comparing.pictures(session)
     labels = session.images("test").first(len(images)).labels
-    where = single_places(next(iter(networks.values())), images)
+    where = activations.single_places(next(iter(networks.values())), images)
     pairs, best = list(combinations(networks, 2)), defaultdict(list)
     for (a, b), layers in unit_tables.units_of_pairs(pairs, networks, images, where):
         for place, layer in layers.items():

@@ -4,6 +4,7 @@ import pandas as pd
 import torch
 
 from paradoxlib import keep
+from paradoxlib.behaviour import scores
 from paradoxlib.heatmaps import structure
 from paradoxlib.heatmaps.founder_tables import COMPONENT_IMAGES, components
 from paradoxlib.networks import models, resnets
@@ -14,7 +15,6 @@ from paradoxlib.studies import comparing, trained, training
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study, load
 
-CLEAN = "distortion == 'contrast' and level == 1"  # of conditions, the images as they are
 SIZES = {  # {study: studies of the same networks in other sizes, trained with the same settings}
     "cifar10-width1": ("cifar10-width2", "cifar10-width4", "cifar10-resnet32", "cifar10-resnet56"),
     "cifar10-depth50": ("cifar10-depth101", "cifar10-depth152"),
@@ -105,8 +105,7 @@ def sizes(session: Session) -> pd.DataFrame:
     rows, images = [], comparing.pictures(session)
     some = comparing.pictures(session, COMPONENT_IMAGES)
     for study, (one, networks) in sized(session).items():
-        kind, answered = one.study.model, accuracies(one).query(CLEAN)
-        right = answered.set_index("network")["accuracy"]
+        kind, right = one.study.model, scores.clean_accuracy(accuracies(one))
         shares = components(networks, some).set_index("network")
         alone = [(name, name) for name in networks]
         found = [cka.cka_matrices(networks, images, alone, removed=n) for n in (0, 1)]

@@ -57,10 +57,12 @@ def matched_units(
 def layers_cka(model_a: torch.nn.Module, model_b: torch.nn.Module, images: torch.Tensor) -> float:
     """Return the mean over layers of the CKA of the same layer in both networks.
 
-    The layers are all ReLUs.
+    The layers are all ReLUs that both have. Layers of which it is not defined are left out; nan
+    where there is no other.
     """
     relus = list(activations.relu_places(model_a, images[:1]).values())
-    return float(np.diag(cka.cka_matrix(model_a, model_b, images, layers=relus)).mean())
+    found = cka.cka_matrix(model_a, model_b, images, layers=relus)
+    return kernels.mean_of_known([found.loc[name, name] for name in found if name in found.index])
 
 
 def unit_means(network: torch.nn.Module, images: torch.Tensor) -> dict[str, np.ndarray]:
@@ -108,7 +110,9 @@ def halfway(a: torch.nn.Module, state: models.State) -> torch.nn.Module:
 
 def refreshed(network: torch.nn.Module, images: torch.Tensor) -> torch.nn.Module:
     """Return a copy of a network with running statistics gathered anew on images."""
-    return models.with_state(network, surgery.reestimate(network, images.split(BATCH)))
+    return models.with_state(
+        network, surgery.reestimate(network, surgery.even_batches(images, BATCH))
+    )
 
 
 def share_right(network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
@@ -191,14 +195,18 @@ def stage_ends(network: torch.nn.Module, images: torch.Tensor) -> list[str]:
     return list({size: name for name, size in sizes.items()}.values())
 
 
-def steadiness(network: torch.nn.Module, images: torch.Tensor, seed: int = 0) -> float:
+def steadiness(network: torch.nn.Module, images: torch.Tensor) -> float:
     """Return the share of predictions that stay when noise is added to a network's kernels.
 
-    Gaussian noise of a tenth of each layer's root mean square.
+    Gaussian noise of a tenth of each layer's root mean square. ValueError for a network without
+    convolutions, which has no noise to withstand.
     """
-    noisy, source = copy.deepcopy(network), seeds.generator(seed, "weights")
+    noisy, source = copy.deepcopy(network), seeds.generator(0, "weights")
+    layers = models.conv_layers(noisy).values()
+    if not layers:
+        raise ValueError("there are no convolutions to put noise on")
     with torch.no_grad():
-        for layer in models.conv_layers(noisy).values():
+        for layer in layers:
             noise = torch.randn(layer.weight.shape, generator=source)
             layer.weight += NOISE * noise * layer.weight.square().mean().sqrt()
     both = [probabilities(one, images).argmax(1) for one in (network, noisy)]

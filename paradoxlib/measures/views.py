@@ -35,9 +35,9 @@ class Stimuli:
     architecture: str | None = None
     count: int = FEW
 
-    def few(self, which: str = "clean") -> torch.Tensor:
-        """Return the first `count` images."""
-        return self.images[which][: self.count]
+    def few(self) -> torch.Tensor:
+        """Return the first `count` clean images."""
+        return self.images["clean"][: self.count]
 
 
 @dataclass
@@ -197,7 +197,7 @@ def halfway(a: View, b: View) -> float:
     About 0 within one basin (a little above where averaging helps), below where a barrier lies
     between the two.
     """
-    middle = View(of_networks.halfway(a.network, b.state), a.stimuli)
+    middle = View(of_networks.halfway(a.network, b.network.state_dict()), a.stimuli)
     return middle.right - (a.right + b.right) / 2
 
 

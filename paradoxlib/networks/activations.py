@@ -195,6 +195,13 @@ def relu_places(network: torch.nn.Module, images: torch.Tensor) -> dict[str, str
     return found
 
 
+def single_places(network: torch.nn.Module, images: torch.Tensor) -> dict[str, str]:
+    """Return {convolution: the ReLU that passes on its units}."""
+    convolutions = models.conv_layers(network)
+    places = relu_places(network, images)
+    return {place: relu for place, relu in places.items() if place in convolutions}
+
+
 @torch.inference_mode()
 def receptive_field(model: torch.nn.Module, images: torch.Tensor, layer: str) -> int:
     """Return how many pixels wide is what a unit of a layer sees, at most an image's width.

@@ -117,6 +117,11 @@ def silence(state: models.State, units: Mapping[str, Sequence[int] | np.ndarray]
     return result
 
 
+def even_batches(images: torch.Tensor, most: int) -> tuple[torch.Tensor, ...]:
+    """Return images in batches of at most so many, none of them much smaller than the others."""
+    return images.chunk(-(-len(images) // most))
+
+
 def check_parts(parts: Iterable[str], known: Collection[str]) -> None:
     """Raise ValueError for an unknown part."""
     for part in parts:
@@ -149,7 +154,10 @@ def plan_transplants(state: models.State) -> dict[str, Transplant]:
 
 
 def plan_layers(state: models.State) -> dict[str, Transplant]:
-    """Return the transplants of each convolution alone and of the groups of layers, by name."""
+    """Return the transplants of each convolution alone and of the groups of layers, by name.
+
+    Groups of which the network has nothing, such as running statistics, are left out.
+    """
     convs = models.convolutions(state)
     single = {layer: Transplant([layer], LEARNED_BY_CONVS) for layer in convs}
     groups = {
@@ -161,7 +169,11 @@ def plan_layers(state: models.State) -> dict[str, Transplant]:
         STATISTICS_ALONE: Transplant(convs, ("statistics",)),
         DENSE_ALONE: Transplant(["fc"], LEARNED_BY_CONVS),
     }
-    return single | groups
+    return single | {
+        name: group
+        for name, group in groups.items()
+        if any(entries(state, layer, group.parts) for layer in group.layers)
+    }
 
 
 def ends_block(convs: list[str], i: int) -> bool:
@@ -234,7 +246,7 @@ def reestimate(model: torch.nn.Module, batches: Iterable[torch.Tensor]) -> model
         The network, which is not changed.
     batches : iterable of torch.Tensor
         Images as the network takes them, (n, 3, h, w) in 0..1. The new statistics are the mean over
-        the batches: each one's own mean and variance count alike, whatever its size.
+        the batches, each one's own mean and variance counting as often as it has images.
 
     Raises
     ------
@@ -245,9 +257,10 @@ def reestimate(model: torch.nn.Module, batches: Iterable[torch.Tensor]) -> model
     kinds = torch.nn.modules.batchnorm._BatchNorm
     norms = [layer.train() for layer in model.modules() if isinstance(layer, kinds)]
     count = 0
-    for count, images in enumerate(batches, 1):
+    for images in batches:
+        count += len(images)
         for layer in norms:
-            layer.momentum = 1 / count  # of the newest batch: the mean over all so far
+            layer.momentum = len(images) / count  # of the newest batch: the mean over all so far
         model(images)
     if not count:
         raise ValueError("no batch of images: running statistics cannot be re-estimated")

@@ -4,7 +4,6 @@ All children: the parent takes nothing from the child but running statistics tha
 on the child's kind of images, from several numbers of them.
 """
 
-import math
 from functools import cache, partial
 from typing import Any
 
@@ -18,7 +17,7 @@ from paradoxlib.population.stranger_tables import taught
 from paradoxlib.results.network_tables import similarities, training_history
 from paradoxlib.results.part_tables import evaluate_shares, exchange_count
 from paradoxlib.results.tables import table
-from paradoxlib.studies import comparing, predicting
+from paradoxlib.studies import comparing, predicting, training
 from paradoxlib.studies.predicting import Maker
 from paradoxlib.studies.sessions import Session
 from paradoxlib.studies.study import Study
@@ -56,7 +55,7 @@ def gathered(study: Study, child: str, images: int) -> float:
     The training has so many images; the rest is its parent's, which fades with each step.
     """
     own = study.networks[child]
-    steps = own.epochs * math.ceil(images / own.batch_size)
+    steps = own.epochs * training.steps_of_epoch(images, own.batch_size)
     return 1 - (1 - resnets.MOMENTUM) ** steps
 
 

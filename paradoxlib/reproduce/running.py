@@ -21,6 +21,7 @@ from paradoxlib.studies.study import Study
 from paradoxlib.verify import reporting
 
 SETTINGS = ("data_root", "device", "workers", "recompute")  # parameters of the session
+LEAST_IMAGES = 16  # test images: four batches of which CKA by batches can be told (notebook 08)
 SIDE_BY_SIDE = 2  # notebooks, each of which computes much on one core alone
 LISTED = (".png", ".svg", ".csv", ".xz", ".json")  # of files that are listed at the end
 Splits = Mapping[str, datasets.Images | datasets.ImageFiles]  # {split: images}
@@ -80,9 +81,7 @@ def run(
         study.require_own()
         if session.recompute:  # data that are missing are reported now
             images = {split: session.images(split) for split in ("train", "test")}
-        if len(study.families) < 2 or len(study.families) == len(study.networks):
-            missing = "has no strangers or no children: the notebooks compare both"
-            raise ValueError(f"study {study.name} {missing}")
+        check_shown(study, images)
         check_writable(study)
         try:
             with ending.alone(study.name):
@@ -93,6 +92,19 @@ def run(
                     ending.sweep(study.name)
         except OSError as error:
             raise OSError(explain(type(error).__name__, str(error))) from None
+
+
+def check_shown(study: Study, images: Splits) -> None:
+    """Raise ValueError for a study that the notebooks cannot show."""
+    problem = None
+    if len(study.families) < 2 or len(study.families) == len(study.networks):
+        problem = "has no strangers or no children: the notebooks compare both"
+    elif study.model.norm != "batch" or study.model.architecture == "convnet":
+        problem = "has no residual networks with batch norms: the notebooks take those apart"
+    elif images and len(images["test"]) < LEAST_IMAGES:
+        problem = f"has {len(images['test'])} test images: the notebooks need {LEAST_IMAGES}"
+    if problem:
+        raise ValueError(f"study {study.name} {problem}")
 
 
 def work(

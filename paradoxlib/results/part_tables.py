@@ -7,7 +7,6 @@ statistics layer by layer, and relatives with identical kernels.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -129,8 +128,7 @@ def evaluate_exchanges(session: Session, recipient: str, donor: str) -> pd.DataF
     """Return a row for each subset of the parts that the recipient takes from the donor."""
     predicted = predict_exchanges(session, recipient, donor)
     found = behaviour_of(session, predicted)
-    with np.errstate(invalid="ignore"):  # a network as able under all distortions has no profile
-        profiles = np.corrcoef(found.profiles[0])
+    profiles = paradox.correlate_profiles(pd.DataFrame(found.profiles[0].T)).to_numpy()
     rows = []
     parts_of = {subset_name(parts): parts for parts in contributions.subsets()}
     for i, name in enumerate(predicted):

@@ -46,13 +46,16 @@ class Table:
 
         A result that depends on more than the study is found by its name alone.
         """
+        found = "-"
         for state, place in (("here", paths.computed_file), ("committed", paths.published_file)):
             if (key := written_key(place(study.name, self.name + self.suffix))) is not None:
                 try:
-                    return state if key == self.key(study) else "other settings"
+                    if key == self.key(study):
+                        return state
+                    found = "other settings"
                 except TypeError:
                     return state
-        return "-"
+        return found
 
 
 TABLES: dict[str, Table] = {}

@@ -205,9 +205,7 @@ def at_their_depths(layers: Sequence[str]) -> dict[str, str]:
 
 def example_places(network: resnets.ResNet, images: torch.Tensor) -> dict[str, str]:
     """Return {place: ReLU} of an early, a middle and a late layer, each one convolution's."""
-    convolutions = models.conv_layers(network)
-    places = activations.relu_places(network, images)
-    where = {place: relu for place, relu in places.items() if place in convolutions}
+    where = activations.single_places(network, images)
     names = list(where)
     return {name: where[name] for name in (names[0], names[len(names) // 2], names[-1])}
 

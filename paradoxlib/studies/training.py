@@ -70,6 +70,11 @@ def train(session: Session, name: str, checkpoint_seconds: float = CHECKPOINT_SE
         Training(session, name).run(checkpoint_seconds)
 
 
+def steps_of_epoch(images: int, batch_size: int) -> int:
+    """Return the steps of an epoch on so many images: there is never a batch of one."""
+    return max(1, math.ceil((images - 1) / batch_size))
+
+
 class Training:
     """One network while it is trained."""
 
@@ -85,8 +90,7 @@ class Training:
         half, decay = self.precision == "bfloat16", self.settings.weight_decay
         self.take_step = steps.Step(self.model, self.augment, decay, half)
         self.optimiser, self.sums = self.take_step.optimiser, self.take_step.sums
-        batches = (len(self.images) - 1) / self.settings.batch_size  # never a batch of one
-        self.steps_per_epoch = max(1, math.ceil(batches))
+        self.steps_per_epoch = steps_of_epoch(len(self.images), self.settings.batch_size)
         self.epochs_before = self.study.epochs_before(name)
         self.step, self.seconds = 0, 0.0
         self.history: list[dict] = []
@@ -219,6 +223,7 @@ class Training:
             "network": self.name,
             "settings": self.settings.model_dump(mode="json"),
             "architecture": self.study.model.architecture,
+            "small_images": self.study.model.small_images,
             "layers": [name for name, _ in self.model.named_modules() if name],
             "mean": self.model.mean.flatten().tolist(),
             "std": self.model.std.flatten().tolist(),

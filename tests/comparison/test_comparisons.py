@@ -115,6 +115,27 @@ def test_networks_of_dense_layers_alone(images):
     assert list(found.tables["kernels"].index) == ["1", "3"]
     assert any("no convolutions" in note for note in found.notes)
     assert list(found.tables["layers"]["a"]) == ["1", "3"]
+    measures = found.tables["measures"]
+    assert "no convolutions" in measures.loc["steadiness under noise on kernels", "note"]
+    assert measures.loc["halfway", "value"] <= 1
+
+
+def test_layers_of_other_names_are_measured_in_the_order_of_the_first(images):
+    def named(seed):
+        network, order = small(seed), iter("xyz")
+        return {
+            entry if entry.startswith(("1.", "7.")) else f"{next(order)}.weight": value
+            for entry, value in network.state_dict().items()
+            if value.dim() == 4 or entry.startswith(("1.", "7."))
+        }
+
+    own = {entry: value for entry, value in small(0).state_dict().items() if entry != "3.bias"}
+    measures = paradoxlib.compare(own, named(1)).tables["measures"]
+    same = {**own, **{entry: small(1).state_dict()[entry] for entry in own}}
+    expected = paradoxlib.compare(own, same).tables["measures"]
+    weights = measures.index[measures["needs"] == "weights"]
+    assert measures.loc[weights, "value"].notna().sum() > 5
+    assert measures.loc[weights, "value"].equals(expected.loc[weights, "value"])
 
 
 def test_a_transform_is_for_one_network_or_for_both(images):
@@ -199,6 +220,12 @@ def test_paradoxlib_offers_it_and_nothing_else():
         paradoxlib.compares  # noqa: B018
 
 
+def test_a_report_without_labels_and_without_clean_images(images, tmp_path):
+    found = paradoxlib.compare(small(0), small(1), images[0], conditions=[("blur", 1.0)])
+    assert "A unchanged" not in found.tables["conditions"]
+    assert found.write_report(tmp_path / "report.html").is_file()
+
+
 def test_given_state_is_not_changed(images):
     network = small(0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -225,6 +252,7 @@ def test_copies_of_our_own_networks_that_see_other_images_are_told_apart():
         ({"labels": [0] * 8}, "labels, but no images"),
         ({"images": torch.ones(8, 3, 12, 12)}, "weights alone: to see images, a module"),
         ({"names": ("A", "A")}, "two different names"),
+        ({"exchanged": -1}, "exchanged is -1"),
     ],
 )
 def test_what_does_not_go_together_is_refused(arguments, text):

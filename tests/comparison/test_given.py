@@ -6,6 +6,7 @@ from torch import nn
 
 from paradoxlib import keep
 from paradoxlib.comparison import given
+from paradoxlib.images import datasets
 from paradoxlib.networks import models
 
 
@@ -57,9 +58,14 @@ def test_our_architectures_are_known_by_their_states(name):
 def test_our_files_say_how_images_are_standardised(about, mean, tmp_path):
     path, state = tmp_path / "a.safetensors", models.build("resnet20", 3).state_dict()
     keep.write_tensors(path, state, about)
-    assert given.module_for(str(path), state, [], True).mean.flatten().tolist() == pytest.approx(
-        mean
-    )
+    assert given.module_for(str(path), state, []).mean.flatten().tolist() == pytest.approx(mean)
+
+
+@pytest.mark.parametrize("small", [True, False, None])
+def test_our_files_say_whether_a_network_is_made_for_small_images(small, tmp_path):
+    path, state = tmp_path / "a.safetensors", models.build("resnet50", 3).state_dict()
+    keep.write_tensors(path, state, {} if small is None else {"small_images": small})
+    assert given.module_for(str(path), state, []).small_images is bool(small)
 
 
 def test_kernels_are_convolutions_or_else_the_rows_of_dense_layers():
@@ -113,6 +119,15 @@ def test_images_of_another_shape_or_range_are_refused(images, text):
         given.as_pixels(images)
 
 
+def test_images_in_files_and_labels_given_twice_are_refused():
+    few = datasets.ImageFiles(("a.jpg",) * 8, torch.zeros(8).long(), ("a",), "files", 224)
+    with pytest.raises(ValueError, match="data set in files"):
+        given.as_pixels(few)
+    assert given.labels_of(few, None) is few.labels
+    with pytest.raises(ValueError, match="labels of their own"):
+        given.labels_of(few, few.labels)
+
+
 def test_labels_must_belong_to_images_and_classes():
     pixels = given.as_pixels(torch.ones(8, 3, 2, 2))
     assert pixels.dtype == torch.uint8 and pixels.max() == 255
@@ -127,10 +142,10 @@ def test_a_module_is_known_by_its_weights_or_built_by_somebody_s_function(tmp_pa
     (tmp_path / "theirs_here.py").write_text(code)
     monkeypatch.chdir(tmp_path)
     state = {"0.weight": torch.rand(2, 3, 1, 1), "0.bias": torch.rand(2)}
-    network = given.module_for("a.pth", state, ["theirs_here:build"], True)
+    network = given.module_for("a.pth", state, ["theirs_here:build"])
     assert torch.equal(network[0].weight, state["0.weight"])
     ours = models.build("resnet20", 3)
-    assert type(given.module_for("b.pth", ours.state_dict(), [], True)) is type(ours)
+    assert type(given.module_for("b.pth", ours.state_dict(), [])) is type(ours)
     for makers, text in (
         ([], "a.pth: its architecture is not known here"),
         (["theirs_here"], "'theirs_here' names no function"),
@@ -139,6 +154,6 @@ def test_a_module_is_known_by_its_weights_or_built_by_somebody_s_function(tmp_pa
         (["builtins:dict"], "returned dict"),
     ):
         with pytest.raises(ValueError, match=text):
-            given.module_for("a.pth", state, makers, True)
+            given.module_for("a.pth", state, makers)
     with pytest.raises(ValueError, match=r"a.pth: theirs_here:build: .*'0.bias' is missing"):
-        given.module_for("a.pth", {"0.weight": state["0.weight"]}, ["theirs_here:build"], True)
+        given.module_for("a.pth", {"0.weight": state["0.weight"]}, ["theirs_here:build"])

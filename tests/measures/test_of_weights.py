@@ -77,3 +77,16 @@ def test_units_and_cka_do_not_depend_on_the_order_of_units(networks, images):
     assert of_networks.matched_units(ours, theirs, images) < 0.9
     assert of_networks.layers_cka(ours, copy, images) == pytest.approx(1, abs=1e-4)
     assert of_networks.layers_cka(ours, theirs, images) < 0.99
+
+
+def test_cka_compares_layers_of_one_name(images):
+    def network(*activations):
+        torch.manual_seed(0)
+        layers = [nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)]
+        return nn.Sequential(*(m for pair in zip(layers, activations, strict=True) for m in pair))
+
+    one = network(nn.Hardswish(), nn.ReLU(), nn.ReLU()).eval()
+    other = network(nn.ReLU(), nn.ReLU(), nn.ReLU()).eval()
+    table = cka.cka_matrix(one, other, images, layers=["relu_1", "relu_2"])
+    expected = (table.loc["relu_1", "relu_1"] + table.loc["relu_2", "relu_2"]) / 2
+    assert of_networks.layers_cka(one, other, images) == pytest.approx(expected)

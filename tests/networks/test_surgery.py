@@ -101,6 +101,14 @@ def test_the_plan_covers_every_convolution_and_the_paper_s_groups(states):
     assert plan[surgery.ALL_CONVS].layers == models.convolutions(states[0])
 
 
+def test_the_plan_leaves_out_what_a_network_has_nothing_of():
+    state = models.build("resnet20", norm="group").state_dict()
+    plan = surgery.plan_layers(state)
+    assert surgery.STATISTICS_ALONE not in plan and surgery.SCALE_ALONE in plan
+    for choice in plan.values():
+        surgery.transplant(state, state, choice.layers, choice.parts)
+
+
 def test_every_planned_transplant_copies_something_else(states):
     made = [
         surgery.transplant(*states, choice.layers, choice.parts)
@@ -197,14 +205,20 @@ def test_reestimation_changes_running_statistics_alone_and_not_the_model(network
 
 
 def test_reestimated_statistics_are_the_mean_over_batches(network, images):
-    batches = images.split([16, 8])  # each counts alike
+    batches = images.split([16, 8])  # each counts as often as it has images
     state = surgery.reestimate(network, iter(batches))
     with torch.no_grad():
         seen = [network.conv("conv1", (b - network.mean) / network.std) for b in batches]
-    mean = torch.stack([output.mean((0, 2, 3)) for output in seen]).mean(0)
-    variance = torch.stack([output.var((0, 2, 3)) for output in seen]).mean(0)
+    mean = torch.cat(seen).mean((0, 2, 3))
+    variance = (16 * seen[0].var((0, 2, 3)) + 8 * seen[1].var((0, 2, 3))) / 24
     assert torch.allclose(state["bn_conv1.running_mean"], mean, atol=1e-5)
     assert torch.allclose(state["bn_conv1.running_var"], variance, rtol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 101])
+def test_no_batch_is_much_smaller_than_the_others(count):
+    sizes = [len(batch) for batch in surgery.even_batches(torch.zeros(count, 3, 1, 1), 50)]
+    assert sum(sizes) == count and max(sizes) <= 50 and (count == 1 or min(sizes) > 1)
 
 
 def test_reestimation_without_images_is_refused(network):

@@ -105,6 +105,9 @@ def test_a_table_s_state_tells_where_it_is_and_whose(tiny, content, kept):
     assert entry.state(tiny.study) == "committed"
     keep.write_table(paths.published_file("tiny", "numbers.csv"), content, "another key")
     assert entry.state(tiny.study) == "other settings"
+    numbers(tiny)
+    keep.write_table(paths.computed_file("tiny", "numbers.csv"), content, "another key")
+    assert entry.state(tiny.study) == "committed"  # as it is read
 
 
 def test_every_column_has_one_meaning_and_is_used():
