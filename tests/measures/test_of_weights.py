@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from torch import nn
 
 from paradoxlib import seeds
 from paradoxlib.images import data
 from paradoxlib.measures import of_networks, of_weights
 from paradoxlib.networks import models
-from paradoxlib.similarity import permutations
+from paradoxlib.similarity import cka, permutations
 
 
 @pytest.fixture
