@@ -74,6 +74,12 @@ def shown_cells(claim: Any) -> list[str]:
     ]
 
 
+def readable(claims: pd.DataFrame) -> pd.DataFrame:
+    """Return claims as they are read, the columns of `HEAD`; cells without a number are empty."""
+    rows = [shown_cells(claim) for claim in claims.itertuples()]
+    return pd.DataFrame(rows, columns=HEAD).assign(notebook=claims["notebook"].str[:2].to_list())
+
+
 def count_verdicts(claims: pd.DataFrame) -> str:
     """Return how many statements there are and how many have each verdict, in a line."""
     counts = claims["verdict"].value_counts(sort=False)

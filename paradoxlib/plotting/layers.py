@@ -15,8 +15,11 @@ WHOLE = "all convs and batch norms"  # the transplant that reaches up to the las
 
 
 def name_layers(ax: Axes, layers: Sequence[str] | pd.Series | pd.Index) -> None:
-    """Name the layers along the x axis, in smaller letters where there are many."""
-    ax.set_xticks(range(len(layers)), layers, rotation=90, fontsize=8 if len(layers) < 30 else 6)
+    """Name the layers along the x axis; where there are many, those with which a block begins."""
+    names = list(layers)
+    blocks = [name.split("_")[0] for name in names]
+    named = [i for i in range(len(names)) if len(names) < 30 or blocks[i] != blocks[i - 1]]
+    ax.set_xticks(named, [names[i] for i in named], rotation=90, fontsize=8)
 
 
 def draw_layer_profile(
@@ -30,7 +33,7 @@ def draw_layer_profile(
 
     Bars end at 1, beyond which there is no correlation. `chance` is one level or one a layer.
     """
-    ax = ax or plt.subplots(figsize=(max(7, 0.2 * len(mean) + 2), 4))[1]
+    ax = ax or plt.subplots(figsize=(min(12, max(7, 0.2 * len(mean) + 2)), 4))[1]
     errors = style.reach(mean, mean - sd, (mean + sd).clip(upper=1))
     ax.errorbar(range(len(mean)), mean, errors, fmt="o-", markersize=4, linewidth=1, capsize=2)
     if isinstance(chance, pd.Series):
@@ -176,14 +179,14 @@ def draw_values(
 
     `marks` {label: value} are labelled horizontal lines.
     """
-    ax = ax or plt.subplots(figsize=(max(7, 0.3 * len(values) + 2), 4.4))[1]
+    ax = ax or plt.subplots(figsize=(min(12, max(7, 0.3 * len(values) + 2)), 4.4))[1]
     errors = None if low is None or high is None else style.reach(values, low, high)
     ax.errorbar(range(len(values)), values, errors, fmt="o", markersize=5, capsize=3, linewidth=1)
     for i, (name, value) in enumerate((marks or {}).items()):
         ax.axhline(value, color=f"C{i + 1}", linestyle="--", linewidth=1.2, label=name)
     if marks:
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    ax.set_xticks(range(len(values)), values.index, rotation=90, fontsize=8)
+    name_layers(ax, values.index)
     ax.set(ylabel=ylabel, title=title)
     ax.grid(axis="y")
     return ax

@@ -12,6 +12,7 @@ from paradoxlib.plotting import style
 PRINTED = 25  # networks, up to which a matrix prints its values
 NAMED = 60  # networks, up to which a matrix names them
 MANY = 400  # pairs, above which points are small and have no intervals
+LEAST_WIDTH = 0.03  # of the axis of strangers' similarity
 FAMILIES = 10  # up to which each family has a colour of its own
 SIDES = {
     "between families": style.RELATIONS["strangers"],
@@ -104,6 +105,8 @@ def draw_pairs(
         text = f"chance level ({chance:.3f})"
         left.axvline(chance, color="black", linestyle=":", linewidth=1, label=text)
     left.set(xlabel="similarity", ylabel="compatibility")
+    lack = max(0, LEAST_WIDTH - np.ptp(left.get_xlim())) / 2  # what is all near chance looks it
+    left.set_xlim(left.get_xlim() + np.array([-lack, lack]))
 
     right.set_title(f"within families: {len(related):,} pairs")
     related = related.assign(distance=(1 - related["similarity"]).clip(lower=style.LEAST_DISTANCE))
@@ -116,9 +119,9 @@ def draw_pairs(
         for name, part in related.groupby("relation", sort=False):
             add_points(right, part, "distance", style.RELATIONS[name], name, many[right])
     right.set(xscale="log", xlabel="1 - similarity (alike to the right)")
-    wide = related["distance"].max() > 1e4 * related["distance"].min()
-    ticks = plt.LogLocator(subs=(1,) if wide else (1, 3))
-    right.xaxis.set(major_locator=ticks, major_formatter="{x:g}")
+    decades = np.log10(related["distance"].max() / related["distance"].min())
+    ticks = plt.LogLocator(subs=(1,) if decades > 4 else (1, 3) if decades > 2 else (1, 2, 5))
+    right.xaxis.set(major_locator=ticks, major_formatter=style.power_text)
     right.xaxis.set(minor_formatter=plt.NullFormatter(), inverted=True)
 
     for ax in axes:
@@ -280,11 +283,8 @@ def draw_bench(table: pd.DataFrame, title: str = "", axes: np.ndarray | None = N
         axes = plt.subplots(1, len(kinds), figsize=size, sharey=True, squeeze=False)[1][0]
     for ax, kind in zip(axes, kinds, strict=True):
         part = table[table["pairs"] == kind].set_index("measure").reindex(names).reset_index()
-        errors = style.reach(part["rho"], part["low"], part["high"])
         rho, significant = part["rho"], part["p"] < 0.05
-        ax.errorbar(
-            rho, rho.index, xerr=errors, fmt="none", ecolor="#999999", capsize=2, linewidth=1
-        )
+        ax.hlines(rho.index, part["low"], part["high"], "#999999", linewidth=1)
         sure, unsure = rho[significant], rho[~significant]
         ax.plot(sure, sure.index, "C0o", markersize=5, label="p < .05")
         ax.plot(unsure, unsure.index, "C0o", mfc="white", markersize=5, label="p at least .05")

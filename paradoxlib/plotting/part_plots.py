@@ -166,13 +166,15 @@ def draw_seeds(
     title: str = "",
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw a point for each row of a table, and lines through the medians of rows of one colour.
+    """Draw a point for each row of a table, and a bar at the median of rows of one colour.
+
+    Where the colours are the panels, each has its own place, and there is no legend.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Its columns `x`, `panel` and `colour` hold names: places from left to right, the column of
-        panels, the line. They stand in the order in which the table has them.
+        panels, the colour. They stand in the order in which the table has them.
     values : dict
         {column that is drawn: its label}, a row of panels for each.
 
@@ -182,6 +184,7 @@ def draw_seeds(
         Axes (value, panel).
     """
     places, panels, colours = (list(dict.fromkeys(table[name])) for name in (x, panel, colour))
+    alone = panel == colour
     if axes is None:
         size = (2.9 * len(panels) + 2.2, 2.9 * len(values) + 0.6)
         shape: dict[str, Any] = {"sharex": True, "sharey": "row", "squeeze": False, "figsize": size}
@@ -190,18 +193,20 @@ def draw_seeds(
         for ax, name in zip(row, panels, strict=True):
             for i, line in enumerate(colours):
                 part = table[(table[panel] == name) & (table[colour] == line)]
-                shift = 0.12 * (i - (len(colours) - 1) / 2)  # side by side
+                shift = 0 if alone else 0.12 * (i - (len(colours) - 1) / 2)  # side by side
                 at = part[x].map(places.index)
                 look: dict[str, Any] = {"color": f"C{i}", "marker": "os^vD"[i % 5], "markersize": 4}
                 ax.plot(at + shift, part[column], linestyle="none", alpha=0.6, label=line, **look)
                 middle = part.groupby(at)[column].median()
-                ax.plot(middle.index + shift, middle, color=f"C{i}", linewidth=1.2)
+                place = middle.index + shift
+                ax.hlines(middle, place - 0.1, place + 0.1, color=f"C{i}", linewidth=1.6)
             ax.set_xticks(range(len(places)), places)
             ax.grid(axis="y")
         row[0].set_ylabel(what)
     for ax, name in zip(axes[0], panels, strict=True):
         ax.set_title(name)
-    axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    if not alone:
+        axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
     axes[0, 0].figure.suptitle(title)
     return axes
 
@@ -259,7 +264,7 @@ def draw_grounding(
     """Draw what each measure scores in the grounding tests, a panel for each test.
 
     The table is that of `measure_tables.measure_grounding`; bars are its intervals. A measure of
-    which a test is not defined has no point.
+    which a test is not defined says so.
     """
     names = table["measure"].unique()
     if axes is None:
@@ -269,6 +274,8 @@ def draw_grounding(
         part = table[table["test"] == test].set_index("measure").loc[names].reset_index()
         errors = style.reach(part["value"], part["low"], part["high"])
         ax.errorbar(part["value"], part.index, xerr=errors, fmt="o", ecolor="#999999", capsize=2)
+        for place in part.index[part["value"].isna()]:
+            ax.text(level, place, " not defined", fontsize=8, va="center", color="#777777")
         ax.axvline(level, color="black", linestyle=":", linewidth=1, label="chance")
         ax.set(title=test, xlabel=what, xlim=(-1.03 if level == 0 else -0.03, 1.03))
         ax.grid(axis="x")

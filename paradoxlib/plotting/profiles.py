@@ -192,7 +192,7 @@ def draw_against_rate(
     for ax in axes:
         ax.set(xscale="log", xlabel="learning rate of fine-tuning")
         ax.grid()
-    axes[0].legend()
+    axes[0].legend(title="children of")
     axes[0].figure.suptitle(title)
     return axes
 

@@ -111,6 +111,11 @@ def add_cells(
     ax.set(xlabel="", ylabel="")
 
 
+def power_text(value: float, place: int | None = None) -> str:
+    """Return a number as a digit and a power of ten, 3e-5: a formatter of ticks."""
+    return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+
+
 def cell_text(value: float) -> str:
     """Return a number between -1 and 1 as a matrix prints it: .61, -.20, 1."""
     text = f"{value:.2f}" if abs(value) < 0.995 else f"{value:.0f}"

@@ -99,7 +99,7 @@ def draw_cluster_curves(
         ax.set_xlabel("cluster")
         ax.grid()
     axes[0].set(ylabel="mean correlation", ylim=(-0.05, 1.05))
-    axes[0].legend(fontsize=8)
+    axes[-1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     axes[0].figure.suptitle(title)
     return axes
 

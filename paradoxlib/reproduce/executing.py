@@ -32,6 +32,7 @@ KERNEL: dict[str, Any] = {
     "iopub_timeout": 60,  # seconds that a cell's last outputs may take where the cores are busy
 }
 
+COLOURS = 20_000  # a figure of more shows photographs
 ADVICE = {  # what the system says when a file cannot be written, and what helps
     "No space left on device": "make room on the disk of {home}",
     "Disk quota exceeded": "make room in the quota for {home}",
@@ -136,7 +137,8 @@ def describe_figures(document: nbformat.NotebookNode) -> None:
 def lighten(document: nbformat.NotebookNode) -> None:
     """Leave out what a notebook's cells say of their progress, and all but 256 colours of a figure.
 
-    A figure takes a third of the room then.
+    A figure takes a third of the room then. One of photographs keeps its colours: few would tint
+    them, and take no less room.
     """
     for cell in document.cells:
         if "outputs" not in cell:
@@ -146,9 +148,9 @@ def lighten(document: nbformat.NotebookNode) -> None:
             data = output.get("data", {})
             if "image/png" in data:
                 picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-                small = io.BytesIO()
-                few = picture.convert("RGB").quantize(
-                    256, Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
-                )
-                few.save(small, "png", optimize=True)
+                picture, small = picture.convert("RGB"), io.BytesIO()
+                if picture.getcolors(COLOURS):
+                    few = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
+                    picture = picture.quantize(256, *few)
+                picture.save(small, "png", optimize=True)
                 data["image/png"] = base64.b64encode(small.getvalue()).decode()
