@@ -95,7 +95,7 @@ def test_grounding_has_a_panel_for_each_test_and_a_place_for_what_is_not_defined
     assert [ax.get_lines()[-1].get_xdata()[0] for ax in axes] == [0.5, 0]
 
 
-def test_seeds_are_points_and_their_medians_a_line():
+def test_seeds_are_points_and_their_medians_bars():
     rows = [
         (rate, kind, norm, float(seed + (rate == "own")))
         for rate in ("1e-5", "own")
@@ -109,8 +109,12 @@ def test_seeds_are_points_and_their_medians_a_line():
     assert [ax.get_title("left") for ax in axes[0]] == ["noise", "clean"]
     assert texts(axes[0, 1].get_legend().get_texts()) == ["batch", "group"]
     assert texts(axes[0, 0].get_xticklabels()) == ["1e-5", "own"]
-    points, line = axes[0, 0].lines[:2]
-    assert list(points.get_ydata()) == [0, 1, 5, 1, 2, 6] and list(line.get_ydata()) == [1, 2]
+    points, bars = axes[0, 0].lines[0], axes[0, 0].collections[0].get_segments()
+    assert list(points.get_ydata()) == [0, 1, 5, 1, 2, 6]
+    assert [bar[0, 1] for bar in bars] == [1, 2]
+    alone = plotting.draw_seeds(table, "rate", {"value": "what"}, "norm", "norm")
+    assert alone[0, 1].get_legend() is None
+    assert set(alone[0, 1].lines[0].get_xdata()) == {0, 1}
 
 
 def test_re_estimated_parents_stand_by_what_was_taught_by_rate_and_by_images():
