@@ -114,7 +114,7 @@ def test_seeds_are_points_and_their_medians_bars():
     assert [bar[0, 1] for bar in bars] == [1, 2]
     alone = plotting.draw_seeds(table, "rate", {"value": "what"}, "norm", "norm")
     assert alone[0, 1].get_legend() is None
-    assert set(alone[0, 1].lines[0].get_xdata()) == {0, 1}
+    assert set(alone[0, 1].lines[1].get_xdata()) == {0, 1}  # of group, at their own places
 
 
 def test_re_estimated_parents_stand_by_what_was_taught_by_rate_and_by_images():
