@@ -64,6 +64,7 @@ def draw_matrix(
         cbar_kws={"shrink": 0.8, "label": scale},
     )
     ax.set_title(title)
+    ax.tick_params(axis="x", rotation=90)
     if not named:
         ax.set(xlabel="network", ylabel="network")
     if family_of is not None:
