@@ -22,6 +22,7 @@ from paradoxlib.images import augmentation, datasets
 from paradoxlib.networks import models, resnets, steps, surgery, weights
 from paradoxlib.studies import trained
 from paradoxlib.studies.sessions import Session, run_tasks
+from paradoxlib.studies.study import Study
 
 CHECKPOINT_SECONDS = 60
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # that Adam remembers of each parameter
@@ -125,7 +126,7 @@ class Training:
                 now = time.monotonic()
                 self.seconds = before + now - started
                 if now - told >= 1:
-                    self.tell()
+                    tell(self.study, self.name, self.count_seen())
                     told = now
                 if now - saved >= checkpoint_seconds:
                     self.save()
@@ -173,12 +174,10 @@ class Training:
             where = f"network {self.name} of study {self.study.name} diverged at step {self.step}"
             raise Diverged(f"{where}: lower its learning rate ({self.settings.learning_rate:g})")
 
-    def tell(self) -> None:
-        """Say for the progress bar how many images were seen."""
-        path = paths.progress_file(self.study.name, self.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def count_seen(self) -> int:
+        """Return how many images were seen."""
         epoch, offset = divmod(self.step, self.steps_per_epoch)
-        path.write_text(str(epoch * len(self.images) + offset * self.settings.batch_size))
+        return epoch * len(self.images) + offset * self.settings.batch_size
 
     def trained_parameters(self) -> list[tuple[str, torch.nn.Parameter]]:
         """Return the parameters, by name, that are not frozen."""
@@ -192,7 +191,7 @@ class Training:
             moments = self.optimiser.state[parameter]
             tensors |= {f"{moment}.{name}": moments[moment] for moment in MOMENTS}
         about = {"key": self.key, "step": self.step, "history": self.history}
-        about |= {"sums": self.sums.tolist(), "seconds": self.seconds}
+        about |= {"sums": self.sums.tolist(), "seconds": self.seconds, "seen": self.count_seen()}
         keep.write_tensors(paths.checkpoint_file(self.study.name, self.name), tensors, about)
 
     def resume(self) -> None:
@@ -240,6 +239,13 @@ class Training:
         paths.progress_file(self.study.name, self.name).unlink(missing_ok=True)
 
 
+def tell(study: Study, name: str, seen: int) -> None:
+    """Say for the progress bar how many images a training has seen."""
+    path = paths.progress_file(study.name, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(seen))
+
+
 @contextmanager
 def show_progress(session: Session, names: Sequence[str], count: int) -> Iterator[None]:
     """Show one bar for trainings in any process, on `count` images an epoch.
@@ -247,6 +253,10 @@ def show_progress(session: Session, names: Sequence[str], count: int) -> Iterato
     It is read once a second from the files in which they say how far they are.
     """
     study = session.study
+    for name in names:
+        if paths.progress_file(study.name, name).is_file():  # killed: it begins at its checkpoint
+            kept = keep.read_about(paths.checkpoint_file(study.name, name)) or {}
+            tell(study, name, kept.get("seen", 0))
 
     def seen(name: str) -> int:
         if trained.is_trained(study, name):

@@ -78,6 +78,24 @@ def test_resumed_equals_uninterrupted_bit_for_bit(tiny, reference, monkeypatch, 
     assert not list((paths.checkpoint_file("tiny", "A").parent).glob("*"))
 
 
+def test_a_killed_training_s_bar_begins_at_its_checkpoint(tiny, monkeypatch):
+    counter = iter(range(1, 1000))
+    real = training.Training.train_batch
+
+    def stopping(self, pixels, labels):
+        if next(counter) == 3:
+            raise Stop
+        real(self, pixels, labels)
+
+    monkeypatch.setattr(training.Training, "train_batch", stopping)
+    with pytest.raises(Stop):
+        training.train(tiny, "A", checkpoint_seconds=0)
+    training.tell(tiny.study, "A", 47)  # it had come so far when it was killed
+    with training.show_progress(tiny, ["A", "C"], 48):
+        assert paths.progress_file("tiny", "A").read_text() == "32"  # two batches of 16
+        assert not paths.progress_file("tiny", "C").exists()
+
+
 def test_a_network_does_not_depend_on_the_others(tiny, reference):
     training.train(tiny, "C")
     training.train(tiny, "B")  # trains A first
