@@ -147,8 +147,8 @@ def lighten(document: nbformat.NotebookNode) -> None:
         for output in cell.outputs:
             data = output.get("data", {})
             if "image/png" in data:
-                picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-                picture, small = picture.convert("RGB"), io.BytesIO()
+                stored = io.BytesIO(base64.b64decode(data["image/png"]))
+                picture, small = Image.open(stored).convert("RGB"), io.BytesIO()
                 if picture.getcolors(COLOURS):
                     few = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
                     picture = picture.quantize(256, *few)
