@@ -102,20 +102,15 @@ def kind_of(path: Path) -> str:
 def own_about(path: str | Path) -> dict:
     """Return what a file of our own says of its network; {} for a file of another kind."""
     try:
-        about = keep.read_about(Path(path))
-    except (ValueError, RecursionError):  # somebody else's
+        return dict(keep.read_about(Path(path)) or {})
+    except (ValueError, TypeError, RecursionError):  # somebody else's
         return {}
-    return about if isinstance(about, dict) else {}
 
 
 def read_standardisation(path: str | Path) -> tuple[list[float], list[float]] | None:
-    """Return the channels' means and standard deviations by which a file's network sees images.
-
-    Our own files name them. None where a file does not, or is of another kind.
-    """
+    """Return the channels' means and deviations by which a file's network sees images, or None."""
     try:
-        about = own_about(path)
-        mean, std = ([float(v) for v in about[name]] for name in ("mean", "std"))
+        mean, std = ([float(v) for v in own_about(path)[name]] for name in ("mean", "std"))
     except (ValueError, KeyError, TypeError):  # somebody else's
         return None
     usable = len(mean) == len(std) == 3 and all(map(math.isfinite, (*mean, *std))) and min(std) > 0

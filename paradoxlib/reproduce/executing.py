@@ -32,7 +32,7 @@ KERNEL: dict[str, Any] = {
     "iopub_timeout": 60,  # seconds that a cell's last outputs may take where the cores are busy
 }
 
-COLOURS = 20_000  # a figure of more shows photographs
+OF_PHOTOGRAPHS = 20_000  # a figure of more shows photographs
 ADVICE = {  # what the system says when a file cannot be written, and what helps
     "No space left on device": "make room on the disk of {home}",
     "Disk quota exceeded": "make room in the quota for {home}",
@@ -149,7 +149,7 @@ def lighten(document: nbformat.NotebookNode) -> None:
             if "image/png" in data:
                 stored = io.BytesIO(base64.b64decode(data["image/png"]))
                 picture, small = Image.open(stored).convert("RGB"), io.BytesIO()
-                if picture.getcolors(COLOURS):
+                if picture.getcolors(OF_PHOTOGRAPHS):
                     few = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
                     picture = picture.quantize(256, *few)
                 picture.save(small, "png", optimize=True)

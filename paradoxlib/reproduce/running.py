@@ -21,7 +21,7 @@ from paradoxlib.studies.study import Study
 from paradoxlib.verify import reporting
 
 SETTINGS = ("data_root", "device", "workers", "recompute")  # parameters of the session
-LEAST_IMAGES = 16  # test images: four batches of which CKA by batches can be told (notebook 08)
+LEAST_TESTED = 16  # test images: four batches of which CKA by batches can be told (notebook 08)
 SIDE_BY_SIDE = 2  # notebooks, each of which computes much on one core alone
 LISTED = (".png", ".svg", ".csv", ".xz", ".json")  # of files that are listed at the end
 Splits = Mapping[str, datasets.Images | datasets.ImageFiles]  # {split: images}
@@ -101,8 +101,8 @@ def check_shown(study: Study, images: Splits) -> None:
         problem = "has no strangers or no children: the notebooks compare both"
     elif study.model.norm != "batch" or study.model.architecture == "convnet":
         problem = "has no residual networks with batch norms: the notebooks take those apart"
-    elif images and len(images["test"]) < LEAST_IMAGES:
-        problem = f"has {len(images['test'])} test images: the notebooks need {LEAST_IMAGES}"
+    elif images and len(images["test"]) < LEAST_TESTED:
+        problem = f"has {len(images['test'])} test images: the notebooks need {LEAST_TESTED}"
     if problem:
         raise ValueError(f"study {study.name} {problem}")
 
