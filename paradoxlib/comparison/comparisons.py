@@ -120,7 +120,8 @@ def compare(
     if images is not None:  # bad ones are told before any work
         pixels, truth = given.as_pixels(images), given.labels_of(images, labels)
         classes = given.count_classes((one, other), pixels)
-        result.notes += given.differing(classes)
+        if note := given.differing(classes):
+            result.notes.append(note)
         seen = given.as_data(pixels, truth, max(classes))
         truth = None if truth is None else seen.labels
     with tqdm(total=6 if seen is not None else 2, desc="weights", unit="step") as bar:

@@ -197,11 +197,12 @@ def count_classes(networks: Sequence[Given], pixels: torch.Tensor) -> list[int]:
     return found
 
 
-def differing(classes: Sequence[int]) -> list[str]:
-    """Return a note on networks that know different numbers of classes, or none."""
-    counts = " and ".join(map(str, dict.fromkeys(classes)))
-    different = len(set(classes)) > 1
-    return [f"predictions cannot be compared: they know {counts} classes"] * different
+def differing(classes: Sequence[int]) -> str:
+    """Return a note on networks that know different numbers of classes, "" on others."""
+    counts = [str(count) for count in dict.fromkeys(classes)]
+    if len(counts) == 1:
+        return ""
+    return f"predictions cannot be compared: they know {' and '.join(counts)} classes"
 
 
 def labels_of(images: Any, labels: Any) -> Any:

@@ -70,7 +70,7 @@ def place(
     if truth is None or name in others or not others:
         raise ValueError("a network is placed by images with labels, and by a name of its own")
     classes = given.count_classes((own, *theirs), pixels)
-    for note in given.differing(classes):
+    if note := given.differing(classes):
         raise ValueError(note)
     seen = given.as_data(pixels, truth, classes[0])
     modules = {each.name: each.module for each in (own, *theirs)}

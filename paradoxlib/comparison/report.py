@@ -162,8 +162,8 @@ def drawing_of(key: str, names: tuple[str, str], tables: Found) -> Figure | None
     if key == "kernels":
         title = "Kernels, paper's alignment"
         plotting.draw_layer_profile(table["paper"], table["sd"], table["chance, paper"], title)
-    if key == "profiles" and len(curves(names, tables)):
-        axes = plotting.draw_accuracy_curves(curves(names, tables), names)
+    if key == "profiles" and len(shown := curves(names, tables)):
+        axes = plotting.draw_accuracy_curves(shown, names)
         for ax in axes[:, 0]:
             ax.set_ylabel(curve_title(tables))
     if key == "layers":

@@ -109,8 +109,9 @@ def own_about(path: str | Path) -> dict:
 
 def read_standardisation(path: str | Path) -> tuple[list[float], list[float]] | None:
     """Return the channels' means and deviations by which a file's network sees images, or None."""
+    about = own_about(path)
     try:
-        mean, std = ([float(v) for v in own_about(path)[name]] for name in ("mean", "std"))
+        mean, std = ([float(v) for v in about[name]] for name in ("mean", "std"))
     except (ValueError, KeyError, TypeError):  # somebody else's
         return None
     usable = len(mean) == len(std) == 3 and all(map(math.isfinite, (*mean, *std))) and min(std) > 0

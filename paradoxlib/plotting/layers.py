@@ -18,7 +18,8 @@ def name_layers(ax: Axes, layers: Sequence[str] | pd.Series | pd.Index) -> None:
     """Name the layers along the x axis; where there are many, those with which a block begins."""
     names = list(layers)
     blocks = [name.split("_")[0] for name in names]
-    named = [i for i in range(len(names)) if len(names) < 30 or blocks[i] != blocks[i - 1]]
+    begins = [i == 0 or block != blocks[i - 1] for i, block in enumerate(blocks)]
+    named = [i for i, begun in enumerate(begins) if begun or len(names) < 30]
     ax.set_xticks(named, [names[i] for i in named], rotation=90, fontsize=8)
 
 
