@@ -58,6 +58,7 @@ def test_all_studies_are_there():
         "population-fourth",
         "population-sample",
         "population-second",
+        "population-sixth",
         "population-third",
     ]
 
