@@ -43,9 +43,7 @@ class Transplanted(NamedTuple):
     kept: intervals.Estimate  # distortions under which it is as accurate as before, or more
 
 
-def extreme(
-    pairs: pd.DataFrame, highest: bool, draws: int = DRAWS, seed: int = 0
-) -> intervals.Estimate:
+def extreme(pairs: pd.DataFrame, highest: bool) -> intervals.Estimate:
     """Return the compatibility of the pair that behaves most alike, or least; nan without pairs.
 
     The highest is that with its sign; the lowest is the lowest absolute one. Its interval chooses
@@ -60,9 +58,9 @@ def extreme(
         np.arctanh(np.clip(some[column].fillna(some["compatibility"]), -LIMIT, LIMIT).to_numpy())
         for column in ("compatibility", "low", "high")
     )
-    source, extremes = np.random.default_rng(seed), []
-    for start in range(0, draws, DRAWS_AT_ONCE):
-        noise = source.normal(size=(min(DRAWS_AT_ONCE, draws - start), len(some)))
+    source, extremes = np.random.default_rng(0), []
+    for start in range(0, DRAWS, DRAWS_AT_ONCE):
+        noise = source.normal(size=(min(DRAWS_AT_ONCE, DRAWS - start), len(some)))
         drawn = np.tanh(value + noise * (high - low) / (2 * Z))
         extremes.append(drawn.max(1) if highest else abs(drawn).min(1))
     known = some["compatibility"]

@@ -21,9 +21,14 @@ SIZES = {  # {study: studies of the same networks in other sizes, trained with t
 }
 
 
+def studies_of_sizes(study: Study) -> list[Study]:
+    """Return a study and those of the same networks in other sizes."""
+    return [study, *map(load, SIZES.get(study.name, ()))]
+
+
 def size_settings(study: Study) -> list:
     """Return what the comparison of sizes depends on."""
-    keys = [one.table_key("sizes") for one in [study, *map(load, SIZES.get(study.name, ()))]]
+    keys = [one.table_key("sizes") for one in studies_of_sizes(study)]
     return [*keys, comparing.IMAGES, COMPONENT_IMAGES]
 
 
@@ -75,17 +80,20 @@ def cka_sizes(session: Session) -> dict[tuple[str, str], pd.DataFrame]:
 
 
 def seeds_of_sizes(session: Session) -> dict[str, pd.DataFrame]:
-    """Return {``size with itself`` or ``size with another seed``: CKA of all layers}.
+    """Return {``size, itself`` or ``size, another seed``: CKA of all layers}.
 
-    Of `cka_sizes`; first all sizes with themselves.
+    Of `cka_sizes`; first all sizes with themselves. A size is ``ResNet20``, or ``ResNet20 (2x)``
+    where it is twice as wide.
     """
-    found = {}
+    kinds, found = {one.name: one.model for one in studies_of_sizes(session.study)}, {}
     for (a, b), matrix in cka_sizes(session).items():
         (size, _), (other, _) = (name.split("/") for name in (a, b))
         if size == other:
             with_what, seed = ("itself", "first") if a == b else ("another seed", "second")
             named = {"index": "layers, first seed", "columns": f"layers, {seed} seed"}
-            found[f"{size.removeprefix('cifar10-')} with {with_what}"] = matrix.rename_axis(**named)
+            net, width = kinds[size].architecture.replace("resnet", "ResNet"), kinds[size].width
+            name = f"{net}{f' ({width:g}x)' if width != 1 else ''}, {with_what}"
+            found[name] = matrix.rename_axis(**named)
     return found
 
 

@@ -9,6 +9,8 @@ import torch
 from paradoxlib.networks import activations
 from paradoxlib.similarity import cka
 
+DOMINANT = 0.02  # share of the images, those furthest from the mean
+
 
 def checkerboard(matrix: pd.DataFrame) -> dict[str, float]:
     """Return the mean CKA of kinds of layers (CKA, layers x layers); none with its like.
@@ -83,14 +85,13 @@ def dominant_images(
     model: torch.nn.Module,
     images: torch.Tensor,
     layers: Sequence[str] | None = None,
-    share: float = 0.02,
 ) -> pd.Series:
     """Return how much of each layer's variance over images lies in the few furthest from the mean.
 
-    `share` says how many of the images are counted, at least one. The result lies between `share`,
+    A share `DOMINANT` of the images is counted, at least one. The result lies between `DOMINANT`,
     which comes out where all images are equally far, and 1.
     """
-    count = max(1, round(share * len(images)))
+    count = max(1, round(DOMINANT * len(images)))
 
     def share_of_few(output: torch.Tensor) -> torch.Tensor:
         features = output.flatten(1).double()

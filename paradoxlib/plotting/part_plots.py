@@ -71,7 +71,6 @@ def draw_exchange_shares(
 def draw_shares_by_rate(
     table: pd.DataFrame,
     rates: Mapping[str, float] | pd.Series,
-    column: str = "recovered",
     title: str = "",
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -83,8 +82,6 @@ def draw_shares_by_rate(
         As in `draw_exchange_shares`.
     rates : dict or pandas.Series
         The rate at which each child was fine-tuned, {child: rate}.
-    column : str
-        As in `draw_exchange_shares`.
     """
     parents = table["parent"].unique()
     if axes is None:
@@ -95,10 +92,10 @@ def draw_shares_by_rate(
         parts = table[table["parent"] == parent].groupby("part", sort=False)
         for i, (name, part) in enumerate(parts):
             x = part["rate"] * 1.06 ** (i - 2)  # side by side
-            errors = style.reach(part[column], part[f"{column}_low"], part[f"{column}_high"])
+            errors = style.reach(part["recovered"], part["recovered_low"], part["recovered_high"])
             ax.errorbar(
                 x,
-                part[column],
+                part["recovered"],
                 errors,
                 color=f"C{i}",
                 marker="os^vD"[i % 5],

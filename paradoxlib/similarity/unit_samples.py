@@ -14,6 +14,7 @@ BINS = 20  # of a unit's values, of equal mass: 5 % each
 ZERO = 1e-6  # values up to this one have a bin of their own
 DEAD_SD = 1e-12  # of a unit's activations, over their mean where that is above 1
 GREY = 0.75  # of what of a patch lies beyond the image
+IMAGES_AT_ONCE = 100  # through a network
 LARGEST_PATCH = 48  # pixels that are kept: all patches of photographs would fill the memory
 
 
@@ -101,14 +102,13 @@ def paired_samples(
     layer: str,
     count: int = 60_000,
     seed: int = 0,
-    batch_size: int = 100,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return activations of two networks at the same random images and positions.
 
     Two tensors (count, units), or all activations there are where these are fewer.
     """
     source, ours, theirs = torch.Generator().manual_seed(seed), [], []
-    for batch in images.split(batch_size):
+    for batch in images.split(IMAGES_AT_ONCE):
         a = by_unit(activations.record(model_a, batch, [layer])[layer]).cpu()
         b = by_unit(activations.record(model_b, batch, [layer])[layer]).cpu()
         wanted = min(len(a), -(-count * len(batch) // len(images)))
@@ -126,7 +126,6 @@ def top_patches(
     units: Sequence[int],
     count: int = 9,
     size: int = 11,
-    batch_size: int = 100,
 ) -> torch.Tensor:
     """Return the image patches that units respond to most, at most one of an image.
 
@@ -142,8 +141,6 @@ def top_patches(
         Indices of the layer's units.
     count, size : int
         Patches of each unit, at most as many as images; the side of what they show, in pixels.
-    batch_size : int
-        Images at once.
 
     Returns
     -------
@@ -153,7 +150,7 @@ def top_patches(
         pixels is reduced to them, by averages of areas.
     """
     values, places = [], []
-    for batch in images.split(batch_size):
+    for batch in images.split(IMAGES_AT_ONCE):
         output = activations.record(model, batch, [layer])[layer][:, units]
         if output.dim() == 2:
             output = output[:, :, None, None]

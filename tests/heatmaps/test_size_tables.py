@@ -52,8 +52,9 @@ def test_sizes_are_compared_seed_by_seed(session, monkeypatch):
 def test_sizes_stand_beside_their_other_seeds(session):
     panels, matrices = heatmaps.seeds_of_sizes(session), heatmaps.cka_sizes(session)
     kinds = ("itself", "another seed")
-    assert list(panels) == [f"{name} with {kind}" for kind in kinds for name in ("tiny", "wide")]
-    assert panels["wide with another seed"].equals(matrices["wide/A", "wide/C"])
+    sizes = ("ResNet20", "ResNet20 (2x)")
+    assert list(panels) == [f"{size}, {kind}" for kind in kinds for size in sizes]
+    assert panels["ResNet20 (2x), another seed"].equals(matrices["wide/A", "wide/C"])
 
 
 def test_depths_are_compared_with_the_first(session):
