@@ -283,7 +283,7 @@ def draw_judged(
         errors = style.reach(table[column], *(table[end] for end in ends))
         form: dict[str, Any] = {"fmt": "o", "color": colour, "capsize": 2, "markersize": 5}
         ax.errorbar(table[column], rows + place, xerr=errors, label=name, **form)
-    for marker, (name, part) in zip("v^sD" * len(parts), parts.items(), strict=False):
+    for marker, (name, part) in zip("v^sD<>" * len(parts), parts.items(), strict=False):
         ax.plot(part["value"], rows + 0.36, marker, color="C1", markersize=3, label=name)
     ax.plot(table["turns_at"], rows, "k|", markersize=16, label="where it turns")
     for place, (name, part) in enumerate({"all": table, **parts}.items()):
@@ -295,6 +295,6 @@ def draw_judged(
             ax.text(x, row, verdict.removeprefix("same direction, "), va="center", **own)
     ax.set_yticks(rows, table["statement"], fontsize=8)
     ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="share, rho or compatibility", title=title)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.08), ncols=6, frameon=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.08), ncols=4, frameon=False)
     ax.grid(axis="x")
     return ax
