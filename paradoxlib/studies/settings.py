@@ -5,6 +5,7 @@ A file is read with limits on what it may stand for, and no part of it is ever r
 
 import math
 from collections.abc import Callable, Collection, Hashable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -170,13 +171,20 @@ class Evaluation(Strict):
         return self
 
 
+@cache
+def parse(text: str) -> Any:
+    """Return what a YAML text says. It is kept: many studies take their networks from one file."""
+    return yaml.load(text, UniqueKeys)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the content of a study's file, its parts of the right types."""
     if (size := path.stat().st_size) > LARGEST_FILE:
         raise ValueError(f"it has {size:,} bytes: a study has at most {LARGEST_FILE:,}")
-    content = yaml.load(path.read_text(), UniqueKeys)
+    content = parse(path.read_text())
     if not isinstance(content, dict):
         raise ValueError("a study is a mapping of settings")
+    content = dict(content)  # what is kept stays as it is
     for part, kind in (("defaults", dict), ("fine_tuning", dict), ("networks", dict | str)):
         content[part] = content.get(part) or {}
         if not isinstance(content[part], kind):

@@ -118,6 +118,13 @@ def test_the_population_has_the_networks_of_cifar10_and_another_budget():
         assert small.networks[name].epochs == (6 if network.parent is None else 1)
 
 
+def test_a_file_is_read_again_as_it_is_then(tmp_path):
+    study = load(tiny_file(tmp_path))
+    assert load(tmp_path / "tiny.yaml") == study  # what was read first is not spoiled
+    changed = load(tiny_file(tmp_path, TINY.replace("epochs: 2", "epochs: 3")))
+    assert {own.epochs for own in changed.networks.values() if not own.parent} == {3}
+
+
 def test_keys_change_with_what_a_network_depends_on_and_nothing_else(tmp_path):
     base = load(tiny_file(tmp_path))
     assert base.network_key("A") != base.network_key("C")
