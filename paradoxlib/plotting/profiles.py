@@ -275,7 +275,7 @@ def draw_judged(
     """
     parts = parts or {}
     if ax is None:
-        ax = plt.subplots(figsize=(11 + 0.7 * len(parts), 0.36 * len(table) + 1.6))[1]
+        ax = plt.subplots(figsize=(11 + 0.4 * len(parts), 0.36 * len(table) + 1.6))[1]
     rows = np.arange(len(table))
     samples = (("first sample", "first", "#999999", -0.15), ("others", "value", "C0", 0.15))
     for name, column, colour, place in samples:
@@ -288,7 +288,7 @@ def draw_judged(
     ax.plot(table["turns_at"], rows, "k|", markersize=16, label="where it turns")
     for place, (name, part) in enumerate({"all": table, **parts}.items()):
         own: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "fontsize": 8}
-        x = 1.02 + 0.14 * place
+        x = 1.02 + 0.13 * place
         if parts:
             ax.text(x, -0.75, name, weight="bold", **own)
         for row, verdict in enumerate(part["verdict"]):
