@@ -134,19 +134,23 @@ MEASURES = {
     "second moments of the kernels": of_states(
         of_weights.kernel_moments, 0, 1, (ORDER_OF_KERNELS, ROTATION, SCALE), "here"
     ),
-    "spectra of the kernels": of_states(
-        of_weights.kernel_spectra,
-        LEAST,
-        0,
+    "spectra of the kernels": Measure(
+        "weights",
+        spectra := lambda a, b: of_weights.spectra_closeness(a.spectra, b.spectra),
+        (LEAST, 0),
         (ORDER_OF_KERNELS, ORDER_OF_UNITS, ROTATION, SCALE),
         "here",
+        chance.of_fresh_networks(spectra),
     ),
-    "clusters of the kernels": of_states(
-        of_weights.kernel_clusters,
-        -INF,
-        0,
+    "clusters of the kernels": Measure(
+        "weights",
+        clusters := lambda a, b: of_networks.mean_over_layers(
+            of_features.clusters, a.barcodes, b.barcodes
+        ),
+        (-INF, 0),
         (ORDER_OF_KERNELS, ORDER_OF_UNITS, SCALE),
         "Edelsbrunner 2002",
+        chance.of_fresh_networks(clusters),
     ),
     "whole network matched by weight": Measure(
         "weights",

@@ -4,7 +4,7 @@ Each is a number that is higher the more alike the networks are; `catalogue` say
 see, its range and its source.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -109,25 +109,32 @@ def kernel_moments(a: models.State, b: models.State) -> float:
     return over_layers(cosine_of_layer, a, b)
 
 
-def kernel_spectra(a: models.State, b: models.State) -> float:
-    """Return minus the mean over layers of how far the spectra of the kernels lie apart.
+def spectra(state: models.State) -> dict[str, torch.Tensor]:
+    """Return {layer: the spectrum of its kernels}: their singular values, of length 1 as a whole.
 
-    A spectrum holds a layer's singular values, of length 1 as a whole: the shape of the cloud of
-    its kernels, without its directions. 0 for the same shape, -1.41 at least.
+    That is the shape of the cloud of a layer's kernels, without its directions.
     """
-
-    def distance_of_layer(x: torch.Tensor, y: torch.Tensor) -> float:
-        spectra = [torch.linalg.svdvals(z) for z in (x, y)]
-        one, other = (spectrum / spectrum.norm() for spectrum in spectra)
-        return (one - other).norm().item()
-
-    return -over_layers(distance_of_layer, a, b)
+    values = {
+        name: torch.linalg.svdvals(kernel.double())
+        for name, kernel in kernels.kernels_of(state).items()
+    }
+    return {name: of_layer / of_layer.norm() for name, of_layer in values.items()}
 
 
-def kernel_clusters(a: models.State, b: models.State) -> float:
-    """Return minus the mean over layers of the distance of the barcodes of the kernels.
+def spectra_closeness(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> float:
+    """Return minus the mean over layers of how far two networks' `spectra` lie apart.
 
-    Persistent homology in dimension 0: at which distances a layer's kernels join into clusters
-    (`of_features.clusters`); their order is free.
+    0 for the same shape, -1.41 at least.
     """
-    return over_layers(lambda x, y: of_features.clusters(x.numpy(), y.numpy()), a, b)
+    return -float(np.mean([(a[name] - b[name]).norm().item() for name in a]))
+
+
+def barcodes(state: models.State) -> dict[str, np.ndarray]:
+    """Return {layer: at which distances its kernels join into clusters}, whatever their order.
+
+    Persistent homology in dimension 0, as `of_features.clusters` compares it.
+    """
+    return {
+        name: of_features.clusters.alone(kernel.double().numpy())
+        for name, kernel in kernels.kernels_of(state).items()
+    }

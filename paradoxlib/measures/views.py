@@ -60,6 +60,16 @@ class View:
         return self.network.state_dict()
 
     @cached_property
+    def spectra(self) -> dict[str, torch.Tensor]:
+        """The spectrum of each layer's kernels."""
+        return of_weights.spectra(self.state)
+
+    @cached_property
+    def barcodes(self) -> dict[str, np.ndarray]:
+        """The barcode of each layer's kernels."""
+        return of_weights.barcodes(self.state)
+
+    @cached_property
     def features(self) -> dict[str, np.ndarray]:
         """The mean of each unit over positions, on a few clean images, {ReLU: (n, units)}."""
         return of_networks.unit_means(self.network, self.stimuli.few())
