@@ -261,21 +261,13 @@ def draw_placement(
     return axes
 
 
-def draw_judged(
-    table: pd.DataFrame,
-    title: str = "",
-    parts: Mapping[str, pd.DataFrame] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+def draw_judged(table: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw statements on one sample beside what other families say, with their verdicts.
 
-    The table is that of `population.other_families`, and so is that of each of the `parts` of these
-    families, {its name: table}, of which values and verdicts are shown. Bars are intervals; the
-    black tick is where the statement turns.
+    The table is that of `population.other_families`. Bars are intervals; the black tick is where
+    the statement turns.
     """
-    parts = parts or {}
-    if ax is None:
-        ax = plt.subplots(figsize=(11 + 0.4 * len(parts), 0.36 * len(table) + 1.6))[1]
+    ax = ax or plt.subplots(figsize=(11, 0.36 * len(table) + 1.6))[1]
     rows = np.arange(len(table))
     samples = (("first sample", "first", "#999999", -0.15), ("others", "value", "C0", 0.15))
     for name, column, colour, place in samples:
@@ -283,18 +275,12 @@ def draw_judged(
         errors = style.reach(table[column], *(table[end] for end in ends))
         form: dict[str, Any] = {"fmt": "o", "color": colour, "capsize": 2, "markersize": 5}
         ax.errorbar(table[column], rows + place, xerr=errors, label=name, **form)
-    for marker, (name, part) in zip("v^sD<>" * len(parts), parts.items(), strict=False):
-        ax.plot(part["value"], rows + 0.36, marker, color="C1", markersize=3, label=name)
     ax.plot(table["turns_at"], rows, "k|", markersize=16, label="where it turns")
-    for place, (name, part) in enumerate({"all": table, **parts}.items()):
-        own: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "fontsize": 8}
-        x = 1.02 + 0.13 * place
-        if parts:
-            ax.text(x, -0.75, name, weight="bold", **own)
-        for row, verdict in enumerate(part["verdict"]):
-            ax.text(x, row, verdict.removeprefix("same direction, "), va="center", **own)
+    for row, verdict in enumerate(table["verdict"]):
+        text = verdict.removeprefix("same direction, ")
+        ax.text(1.02, row, text, va="center", fontsize=8, transform=ax.get_yaxis_transform())
     ax.set_yticks(rows, table["statement"], fontsize=8)
     ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="share, rho or compatibility", title=title)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.08), ncols=4, frameon=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.08), ncols=3, frameon=False)
     ax.grid(axis="x")
     return ax

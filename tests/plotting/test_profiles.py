@@ -149,7 +149,3 @@ def test_statements_stand_beside_both_samples_and_their_verdict():
     assert points == [[0.5, 0.2], [0.4, 0.1]]
     bar, none = ax.containers[1].lines[2][0].get_segments()
     assert np.allclose(bar[:, 0], [0.3, 0.6]) and len(none) == 0
-    ax = plotting.draw_judged(table, parts={"some": table.assign(value=0.9, verdict="no")})
-    assert [text.get_text() for text in ax.texts] == ["all", "same", "open", "some", "no", "no"]
-    (marks,) = (line for line in ax.lines if line.get_label() == "some")
-    assert list(marks.get_xdata()) == [0.9, 0.9]

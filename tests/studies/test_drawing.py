@@ -27,8 +27,9 @@ def test_a_sample_has_whole_families_of_the_population_and_grows_by_whole_famili
 
 
 def test_families_are_taken_behind_those_of_another_study(tmp_path):
-    second = load("population-second")
-    assert second.networks.items() < load("population").networks.items()
+    behind = load("population-behind")
+    assert behind.networks.keys() < load("population").networks.keys()
+    assert not behind.networks.keys() & load("population-sample").networks.keys()
     path = tiny_file(tmp_path, TINY + "drawn_families: 1\ndrawn_before: 1\n")
     assert list(load(path).families) == load(tiny_file(tmp_path)).draw[1:]
 

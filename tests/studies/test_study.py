@@ -54,12 +54,7 @@ def test_all_studies_are_there():
         "population",
         "population-behind",
         "population-drawn",
-        "population-fifth",
-        "population-fourth",
         "population-sample",
-        "population-second",
-        "population-sixth",
-        "population-third",
     ]
 
 
