@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 import torch
 
-from paradoxlib import keep
 from paradoxlib.behaviour import contributions, intervals, paradox
 from paradoxlib.networks import models, resnets, surgery
 from paradoxlib.population.stranger_tables import taught
@@ -24,7 +23,6 @@ from paradoxlib.studies.study import Study
 
 AS_GOOD_AS_ALL = 0.99  # share of running statistics that is as good as all
 REESTIMATED_ON = (100, 1000, comparing.STATISTICS_IMAGES)  # training images that statistics saw
-MOST_CHILDREN = 40  # whose parts are exchanged
 
 
 def all_children(study: Study) -> list[tuple[str, str]]:
@@ -37,16 +35,12 @@ def all_children(study: Study) -> list[tuple[str, str]]:
     ]
 
 
-def some_children(study: Study, count: int = MOST_CHILDREN) -> list[tuple[str, str]]:
-    """Return [(parent, child)]: the first child of each family, so many families at most.
-
-    Where there are more, they are drawn by their names, so that a larger sample keeps most of them.
-    """
+def first_children(study: Study) -> list[tuple[str, str]]:
+    """Return [(parent, child)]: the first child of each family."""
     firsts = {
         study.family_of[child]: (parent, child) for parent, child in all_children(study)[::-1]
     }
-    drawn = sorted(firsts, key=keep.key)[:count]
-    return [firsts[family] for family in study.families if family in drawn]
+    return [firsts[family] for family in study.families if family in firsts]
 
 
 def gathered(study: Study, child: str, images: int) -> float:
@@ -181,15 +175,12 @@ def population_relatives(session: Session) -> pd.DataFrame:
     "parent, child, part, recovered, recovered_low, recovered_high, visual_intelligence, "
     "visual_intelligence_low, visual_intelligence_high",
     needs="weights, images",
-    depends=lambda study: (exchange_count(study), surgery.NETWORK_PARTS, MOST_CHILDREN),
+    depends=lambda study: (exchange_count(study), surgery.NETWORK_PARTS),
 )
 def population_shares(session: Session) -> pd.DataFrame:
-    """Which share of what sets some children apart from their parent each part carries (Shapley).
-
-    The first child of each family, `MOST_CHILDREN` at most.
-    """
+    """Which share of what sets each family's first child apart each part carries (Shapley)."""
     parts = [
         evaluate_shares(session, parent, child).assign(parent=parent, child=child)
-        for parent, child in some_children(session.study)
+        for parent, child in first_children(session.study)
     ]
     return pd.concat(parts, ignore_index=True)
