@@ -51,10 +51,10 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
 
     Files: all, against their hashes. Weights: all networks that are here; a clone may have none, or
     some. Similarity: all pairs of them. Accuracy: each under one condition, drawn at random.
-    Transplants: those of `TRANSPLANTS`, where both networks are here. The last two need the images,
-    which are not downloaded; without weights the files alone are checked. On the
-    same images an accuracy may differ by the rounding of another machine; on another copy of the
-    data set (CIFAR-10's original archive in place of JPEG files, say) by more.
+    Transplants: those of `TRANSPLANTS`, where the repository has them and both networks are here.
+    The last two need the images, which are not downloaded; without weights the files alone are
+    checked. On the same images an accuracy may differ by the rounding of another machine; on
+    another copy of the data set (CIFAR-10's original archive in place of JPEG files, say) by more.
 
     Returns
     -------
@@ -160,7 +160,11 @@ def check_similarity(study: Study, here: list[str]) -> Check:
 
 def tolerate(study: Study, images: datasets.Images | datasets.ImageFiles) -> Tolerance:
     """Return how far accuracies may be off on these images."""
-    known = json.loads(paths.provenance_file(study.name).read_text())["data"]["test"]
+    path = paths.provenance_file(study.name)
+    if not path.is_file():
+        missing = f"figures/{study.name}/{path.name} is not there"
+        raise ValueError(f"{missing}: it says on which images the results rest")
+    known = json.loads(path.read_text())["data"]["test"]
     if images.fingerprint() == known["sha256"]:
         return Tolerance(SAME_IMAGES, "the same images")
     note = f"other images ({images.source}) than those of the committed results"
@@ -199,7 +203,9 @@ def check_transplants(
 ) -> Check:
     """Compare the visual intelligence after some transplants."""
     study = session.study
-    table = committed(study, "transplants")
+    table = expected.read(study, "transplants")
+    if table is None:
+        return unchecked(["transplants"], "the repository has none of these settings")[0]
     known = table.set_index("transplant")["visual_intelligence"]
     images, both = images.first(study.transplant_images), list(known.index[:2])
     if missing := [name for name in both if name not in here]:

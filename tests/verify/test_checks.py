@@ -90,6 +90,18 @@ def test_other_images_are_named_and_a_wider_tolerance_stated(published):
     )
 
 
+def test_without_transplants_the_rest_is_checked(published):
+    paths.published_file("tiny", "transplants.csv").unlink()
+    table = checks.verify(published).set_index("result")
+    assert table.loc["accuracy", "agrees"] and table.loc["transplants", "agrees"] is None
+
+
+def test_without_provenance_nobody_knows_on_which_images(published):
+    paths.provenance_file("tiny").unlink()
+    with pytest.raises(ValueError, match=r"tiny/provenance.json is not there"):
+        checks.verify(published)
+
+
 def test_without_data_the_rest_is_checked(published, monkeypatch):
     monkeypatch.setattr(data, "must_download", lambda *_: True)
     table = checks.verify(published).set_index("result")
