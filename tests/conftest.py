@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from nbval import kernel
 
 from paradoxlib import paths, plotting, results
 from paradoxlib.studies import sessions, training
@@ -24,6 +25,19 @@ networks:
   B: {seed: 2, parent: A, distortions: [gaussian_noise, blur]}
   C: {seed: 3}
 """
+
+start_kernel = kernel.start_new_kernel
+
+
+def start_kernel_again(*arguments, **settings):
+    """Start a notebook's kernel, twice where it dies: another may have taken the port it chose."""
+    try:
+        return start_kernel(*arguments, **settings)
+    except RuntimeError:
+        return start_kernel(*arguments, **settings)
+
+
+kernel.start_new_kernel = start_kernel_again
 
 
 @pytest.fixture
