@@ -7,6 +7,8 @@ leaves the order of their inputs alone; this does not.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +29,8 @@ class LayerGroups(NamedTuple):
     inputs: str | None
 
 
-def unit_groups(architecture: str) -> dict[str, LayerGroups]:
+@cache
+def unit_groups(architecture: str) -> Mapping[str, LayerGroups]:
     """Return the groups of units of every convolution and of ``fc``, {layer: LayerGroups}.
 
     A group is named by the layer whose outputs it orders; a residual stream by the first layer that
@@ -48,7 +51,7 @@ def unit_groups(architecture: str) -> dict[str, LayerGroups]:
         found[last] = LayerGroups(stream, inner[-1])
         if block.projection:
             found[projection] = LayerGroups(projection, before)
-    return found | {"fc": LayerGroups(None, stream)}
+    return MappingProxyType(found | {"fc": LayerGroups(None, stream)})
 
 
 def group_sizes(state: models.State, architecture: str) -> dict[str, int]:
