@@ -110,21 +110,26 @@ def store(
 def verify_results(study: str, data_root: DataRoot = "") -> None:
     """Recompute a sample of a study's committed results and compare; report on all claims.
 
-    From its weights, and from its images where they are at hand.
+    From its weights, and from its images where they are at hand; of a study that joins others,
+    theirs, too.
     """
     from paradoxlib.verify import checks, reporting
 
-    session = start(study, data_root)
-    table, found = checks.verify(session), reporting.report(session.study)
-    for row in table.itertuples():
-        if row.agrees is None:
-            typer.echo(f"{row.result:12} not checked: {row.note}")
-            continue
-        verdict = "agrees" if row.agrees else "DIFFERS"
-        off = f"off by {row.difference:.2g} at most (tolerated: {row.tolerance:g})"
-        typer.echo(f"{row.result:12} {verdict}: {row.checked} checked, {off}; {row.note}")
-    typer.echo("\n".join(["", *found.lines]))
-    if found.differing or any(agrees is not None and not agrees for agrees in table["agrees"]):
+    session, differing = start(study, data_root), 0
+    for one in (session, *session.parts):
+        table, found = checks.verify(one), reporting.report(one.study)
+        typer.echo(f"{one.study.name}:")
+        for row in table.itertuples():
+            if row.agrees is None:
+                typer.echo(f"{row.result:12} not checked: {row.note}")
+                continue
+            verdict = "agrees" if row.agrees else "DIFFERS"
+            off = f"off by {row.difference:.2g} at most (tolerated: {row.tolerance:g})"
+            typer.echo(f"{row.result:12} {verdict}: {row.checked} checked, {off}; {row.note}")
+        typer.echo("\n".join(["", *found.lines, ""]))
+        failed = sum(agrees is not None and not agrees for agrees in table["agrees"])
+        differing += found.differing + failed
+    if differing:
         raise RuntimeError(f"the results of {study} do not come out again")
 
 

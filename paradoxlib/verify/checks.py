@@ -52,9 +52,10 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
     Files: all, against their hashes. Weights: all networks that are here; a clone may have none, or
     some. Similarity: all pairs of them. Accuracy: each under one condition, drawn at random.
     Transplants: those of `TRANSPLANTS`, where the repository has them and both networks are here.
-    The last two need the images, which are not downloaded; without weights the files alone are
-    checked. On the same images an accuracy may differ by the rounding of another machine; on
-    another copy of the data set (CIFAR-10's original archive in place of JPEG files, say) by more.
+    The last two need the images, which are not downloaded; without weights, and of a study that
+    joins others, the files alone are checked. On the same images an accuracy may differ by the
+    rounding of another machine; on another copy of the data set (CIFAR-10's original archive in
+    place of JPEG files, say) by more.
 
     Returns
     -------
@@ -67,6 +68,8 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
         Where the repository has no results of these settings.
     """
     study, of_images = session.study, ("accuracy", "transplants")
+    if study.joined:
+        return pd.DataFrame([check_files(study)])
     here = with_weights(study)
     if not here:
         note = f"no weights in weights/{study.name}"

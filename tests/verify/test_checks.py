@@ -164,6 +164,21 @@ def test_the_command(published, home, capsys):
     assert stop.value.code == 2 and "nothing to compare with" in capsys.readouterr().err
 
 
+def test_the_command_checks_what_a_study_joins(published, home, capsys):
+    part, whole = home / "tiny.yaml", home / "whole.yaml"
+    text = part.read_text().replace("name: tiny", "name: whole")
+    whole.write_text(f"{text}joined: [{part}]\n")
+    with pytest.raises(SystemExit) as stop:
+        main(["verify", str(whole)])
+    said = capsys.readouterr().out
+    assert not stop.value.code and said.count("agrees") == 5
+    assert said.index("whole:") < said.index("tiny:") < said.index("agrees")
+    paths.published_file("tiny", "extra.csv").write_text("")
+    with pytest.raises(SystemExit) as stop:
+        main(["verify", str(whole)])
+    assert stop.value.code == 1 and capsys.readouterr().out.count("DIFFERS") == 1
+
+
 def test_a_file_altered_by_hand_is_found(published):
     path = paths.published_file("tiny", "accuracy.csv")
     path.write_text(path.read_text().replace("0.", "0.1", 1))
