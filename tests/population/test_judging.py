@@ -93,8 +93,8 @@ def test_what_was_said_was_said_of_other_families():
 
 
 def test_of_all_families_the_readings_cover_those_of_both_studies():
-    drawn = sessions.start("population-drawn")
-    whole, *parts = (judging.readings(one) for one in (drawn, *drawn.parts))
+    every = sessions.start("population")
+    whole, *parts = (judging.readings(one) for one in (every, *every.parts))
     assert whole["n"].tolist() == sum(part["n"] for part in parts).tolist()
     extreme = whole["statement"].str.startswith("Some strangers")
     highest = max(part.loc[extreme, "value"].item() for part in parts)

@@ -53,7 +53,6 @@ def test_all_studies_are_there():
         "imagenet",
         "population",
         "population-behind",
-        "population-drawn",
         "population-sample",
     ]
 
