@@ -1,4 +1,4 @@
-"""The explorer of a study as a page of its own."""
+"""The explorer of two studies, each as a page of its own."""
 
 from pathlib import Path
 
@@ -7,27 +7,30 @@ from sphinx.application import Sphinx
 from paradoxlib import explorer
 from paradoxlib.studies import sessions
 
-STUDY = "cifar10-20"
-PAGE = "explorer.html"
-LINK = '<p class="explorer-link"><a href="{up}explorer.html">Open the explorer</a></p>'
+PAGES = {"explorer": "cifar10-20", "explorer_population": "population"}  # page: study
+LINKS = (
+    '<p class="explorer-link"><a href="{up}explorer.html">Explore 20 networks</a> '
+    '<a href="{up}explorer_population.html">Explore 329 networks</a></p>'
+)
 
 
-def add_link(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Link the explorer before the first section of its own page and of the front page."""
+def add_links(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Link the explorers before the first section of their own page and of the front page."""
     if docname in {app.config.root_doc, "docs/explorer"}:
         before, heading, after = source[0].partition("\n## ")
-        link = LINK.format(up="../" * docname.count("/"))
-        source[0] = f"{before}\n{link}\n{heading}{after}"
+        links = LINKS.format(up="../" * docname.count("/"))
+        source[0] = f"{before}\n{links}\n{heading}{after}"
 
 
-def write_page(app: Sphinx, error: Exception | None) -> None:
-    """Write the page into the site."""
+def write_pages(app: Sphinx, error: Exception | None) -> None:
+    """Write the pages into the site."""
     if not error and app.builder.format == "html":
-        explorer.write_page(sessions.start(STUDY), Path(app.outdir) / PAGE)
+        for page, study in PAGES.items():
+            explorer.write_page(sessions.start(study), Path(app.outdir) / f"{page}.html")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register both."""
-    app.connect("source-read", add_link, priority=400)  # before the menu is appended
-    app.connect("build-finished", write_page)
+    app.connect("source-read", add_links, priority=400)  # before the menu is appended
+    app.connect("build-finished", write_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -66,12 +66,12 @@ def gather(session: Session) -> Contents:
     Raises
     ------
     ValueError
-        Where the study has no table of pairs, accuracies or networks, or joins others.
+        Where the study has no table of pairs, accuracies or networks.
     """
     study = session.study
-    study.require_own()
     missing = [name for name in NEEDED if not is_kept(study, name)]
     if missing:
+        study.require_own()
         advice = f"run `paradox run {study.name}` first"
         raise ValueError(f"study {study.name} has no table {missing[0]!r} yet: {advice}")
     have_weights = all(trained.is_trained(study, name) for name in study.networks)

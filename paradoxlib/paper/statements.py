@@ -17,6 +17,7 @@ NOTEBOOK_3 = "03_evaluate_under_distortions"
 NOTEBOOK_4 = "04_measure_kernel_similarity"
 NOTEBOOK_5 = "05_build_paradox_matrices"
 CHANCE_CLASSES = 0.1  # accuracy by chance
+MOST_NAMED = 5  # networks, in a statement; more are counted
 Fact = tuple[float, float, float]  # a value, and the low and high end of its interval
 Said = tuple[float, float, float, str]  # a published value, its range, and where that comes from
 
@@ -230,9 +231,9 @@ def unseen_claims(gains: Mapping[str, Fact], able: Sequence[str], other: str) ->
     other : str
         A network that was trained on none.
     """
-    who = (
-        f"Trained on all distortions ({', '.join(able)}) they beat {other}, trained on none, under"
-    )
+    many = len(able) > MOST_NAMED
+    those = f"{len(able)} networks" if many else ", ".join(able)
+    who = f"Trained on all distortions ({those}) they beat {other}, trained on none, under"
     return [
         Claim(
             "unseen conditions",

@@ -96,6 +96,7 @@ def predict_family(session: Session, founder: str) -> predicting.Predictions:
     "recovered_low, recovered_high",
     needs="weights, images, predictions",
     depends=lambda study: (study.transplant_images, REESTIMATED_ON, AS_GOOD_AS_ALL),
+    by_network=True,
 )
 def population_children(session: Session) -> pd.DataFrame:
     """How far each parent becomes its child by re-estimated statistics alone, by images seen.
@@ -141,6 +142,7 @@ def population_children(session: Session) -> pd.DataFrame:
     "gathered, gathered_low, gathered_high",
     needs="weights, images, predictions",
     depends=lambda study: (study.transplant_images, REESTIMATED_ON, AS_GOOD_AS_ALL),
+    by_network=True,
 )
 def population_relatives(session: Session) -> pd.DataFrame:
     """The compatibility of all relatives, as trained and with their parent's kernels.
@@ -176,6 +178,7 @@ def population_relatives(session: Session) -> pd.DataFrame:
     "visual_intelligence_low, visual_intelligence_high",
     needs="weights, images",
     depends=lambda study: (exchange_count(study), surgery.NETWORK_PARTS),
+    by_network=True,
 )
 def population_shares(session: Session) -> pd.DataFrame:
     """Which share of what sets each family's first child apart each part carries (Shapley)."""

@@ -19,7 +19,7 @@ FACT_COLUMNS = ("fact", "value", "low", "high")
 SEEDED_NETWORKS, SEEDS = 30, 3  # that are evaluated under other noise, and how often
 
 
-@table("accuracy", "network, distortion, level, accuracy, n", needs="predictions")
+@table("accuracy", "network, distortion, level, accuracy, n", needs="predictions", by_network=True)
 def accuracies(session: Session) -> pd.DataFrame:
     """Top-1 accuracy of every network under every condition."""
     predicted, labels = predicting.predict_study(session), session.images("test").labels

@@ -66,6 +66,7 @@ def caption(session: Session) -> str:
     "noise_amount, frozen, sha256",
     needs="weights",
     index="network",
+    by_network=True,
 )
 def network_settings(session: Session) -> pd.DataFrame:
     """All networks with their settings, their family and the sha256 of their weights."""
@@ -81,7 +82,12 @@ def network_settings(session: Session) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-@table("training_history", "network, epoch, loss, accuracy, learning_rate", needs="weights")
+@table(
+    "training_history",
+    "network, epoch, loss, accuracy, learning_rate",
+    needs="weights",
+    by_network=True,
+)
 def training_history(session: Session) -> pd.DataFrame:
     """Training loss and accuracy of all networks, epoch by epoch."""
     training.train_all(session)
@@ -152,6 +158,7 @@ def chance_levels(session: Session) -> dict[str, float]:
     "network, parent, layer, mean, sd, whole, kernels, dead, alive",
     needs="weights",
     depends=lambda study: (kernels.DEAD,),
+    by_network=True,
 )
 def layers_of_children(session: Session) -> pd.DataFrame:
     """How far every layer of every child is from its parent's."""
@@ -175,7 +182,12 @@ def layers_of_pairs(session: Session) -> pd.DataFrame:
     return pd.DataFrame(ends | means)
 
 
-@table("running_statistics", "network, layer, running_mean, running_sd", needs="weights")
+@table(
+    "running_statistics",
+    "network, layer, running_mean, running_sd",
+    needs="weights",
+    by_network=True,
+)
 def running_statistics(session: Session) -> pd.DataFrame:
     """What the batch norm behind each layer of all networks takes for usual."""
     rows = []
@@ -202,6 +214,7 @@ def shown_examples(session: Session) -> datasets.Images:
     "network, distortion, level, image, predicted",
     needs="weights, examples",
     depends=lambda study: (study.data.model_dump(), PREDICTED_EXAMPLES),
+    by_network=True,
 )
 def example_predictions(session: Session) -> pd.DataFrame:
     """Which classes all networks name for a few images under every condition."""

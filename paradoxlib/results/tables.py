@@ -5,7 +5,7 @@ and `tensors`; `TABLES` lists them all. Called, it is read from runs/ (computed 
 or, unless the session recomputes, from figures/ (what the repository holds), where the same
 settings made it; else it is computed, kept and published. What a table needs is another table or
 a network, never a notebook; so any of them may be asked for first. A study that joins others has
-the rows of their tables of networks, and makes from these the tables that need only tables.
+their rows where a table is `by_network`; all others it computes, of all its networks together.
 """
 
 import io
@@ -27,6 +27,7 @@ from paradoxlib.studies.study import Study
 
 ROUNDING = 1e-5  # difference of numbers that another processor or library may make
 MEANINGS = Path(__file__).with_name("columns.csv")  # what each column means, its unit and range
+STATES = ("-", "other settings", "committed", "here")  # of a study's table
 Kept = tuple[dict[str, torch.Tensor], dict]  # tensors, and what they are
 
 
@@ -40,13 +41,17 @@ class Table:
     needs: tuple[str, ...]
     columns: tuple[str, ...]
     key: Callable[..., str]
+    by_network: bool = False
 
     def state(self, study: Study) -> str:
-        """Return ``here``, ``committed`` or ``-``: whether a study's file was made by its settings.
+        """Return one of `STATES`: whether a study's file is there and was made by its settings.
 
-        A result that depends on more than the study is found by its name alone.
+        A result that depends on more than the study is found by its name alone. Of a table that a
+        study has from those that it joins, it is the least of theirs.
         """
-        found = "-"
+        if self.by_network and study.joined:
+            return min((self.state(part) for part in study.parts), key=STATES.index)
+        found = STATES[0]
         for state, place in (("here", paths.computed_file), ("committed", paths.published_file)):
             if (key := written_key(place(study.name, self.name + self.suffix))) is not None:
                 try:
@@ -67,6 +72,7 @@ def table(
     needs: str,
     depends: Callable[..., tuple] = lambda study: (),
     index: str | None = None,
+    by_network: bool = False,
 ) -> Callable:
     """Make a table of the function that computes it from a session.
 
@@ -83,19 +89,20 @@ def table(
         function's other arguments are passed on to it.
     index : str, optional
         The column that becomes the index when the table is read.
+    by_network : bool
+        Whether its rows know of one network, or of one family, each.
     """
 
     def key(study: Study, *arguments: Any) -> str:
         return study.table_key(name, *depends(study, *arguments))
 
     def decorate(compute: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
-        register(name, ".csv", compute, needs, columns, key)
+        register(compute, name, ".csv", needs, columns, key, by_network)
 
         @wraps(compute)
         def read(session: Session, *arguments: Any) -> pd.DataFrame:
-            if session.study.joined and of_networks(needs):
-                parts = [read(part, *arguments) for part in session.parts]
-                return pd.concat(parts, ignore_index=index is None)
+            if session.study.joined and by_network:
+                return join(session.study, [read(part, *arguments) for part in session.parts])
             own = key(session.study, *arguments)
             path, found = find(session, f"{name}.csv", lambda path: keep.read_table(path, own))
             if found is None:
@@ -131,7 +138,7 @@ def tensors(name: str, needs: str, key: Callable[..., str]) -> Callable:
     """Make a result of the function that computes (tensors, what they are): what is no table."""
 
     def decorate(compute: Callable[..., Kept]) -> Callable[..., Kept]:
-        register(name, ".safetensors", compute, needs, "", key)
+        register(compute, name, ".safetensors", needs, "", key)
 
         @wraps(compute)
         def read(session: Session) -> Kept:
@@ -153,18 +160,24 @@ def tensors(name: str, needs: str, key: Callable[..., str]) -> Callable:
     return decorate
 
 
-def of_networks(needs: str) -> bool:
-    """Say whether a table is made from networks themselves, not from other tables alone."""
-    return not {"weights", "images", "predictions"}.isdisjoint(needs.split(", "))
+def join(study: Study, parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of tables of a study's parts; networks are in the study's own order."""
+    rows = pd.concat(parts, ignore_index=(numbered := parts[0].index.name is None))
+    if "network" not in (*rows.columns, rows.index.name):
+        return rows
+    place = list(study.networks).index
+    return rows.sort_values(
+        "network", ignore_index=numbered, key=lambda x: x.map(place), kind="stable"
+    )
 
 
 def register(
-    name: str, suffix: str, compute: Callable, needs: str, columns: str, key: Callable[..., str]
+    compute: Callable, name: str, suffix: str, needs: str, columns: str, *rest: Any
 ) -> None:
     """Add a result to `TABLES`; its docstring's first line says what it shows."""
     shows = (compute.__doc__ or "").strip().splitlines()[0]
     wanted, named = (tuple(filter(None, text.split(", "))) for text in (needs, columns))
-    TABLES[name] = Table(name, suffix, shows, wanted, named, key)
+    TABLES[name] = Table(name, suffix, shows, wanted, named, *rest)
 
 
 def find(session: Session, file: str, read: Callable[[Path], Any]) -> tuple[Path, Any]:
@@ -228,8 +241,7 @@ def save_figure(session: Session, figure: Figure, name: str, content: pd.DataFra
         paths.published_file(session.study.name, f"{name}.{kind}") for kind in ("csv", "png", "svg")
     )
     text = keep.table_text(content, key := session.study.table_key(name))
-    complete = all(path.is_file() for path in pictures)
-    if complete and not session.recompute and same_numbers(csv, text, key):
+    if not session.recompute and all(map(Path.is_file, pictures)) and same_numbers(csv, text, key):
         return
     for path in pictures:
         undated = {"Date": None} if path.suffix == ".svg" else {"Software": None}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -11,6 +12,7 @@ from paradoxlib.images import datasets
 from paradoxlib.networks import models
 from paradoxlib.studies import trained, training
 from paradoxlib.studies.sessions import Session, run_tasks
+from paradoxlib.studies.study import Study
 
 Predictions = dict[str, torch.Tensor]  # {network: int16 (condition, image)}
 Maker = Callable[[models.State, models.State], models.State]  # of recipient and donor, a new state
@@ -27,8 +29,7 @@ def predict_study(session: Session, names: Iterable[str] | None = None) -> Predi
     study, seen = session.study, session.images("test").fingerprint()
 
     def is_predicted(name: str) -> bool:
-        path = paths.predictions_file(study.name, name)
-        return keep.has(path, key=study.prediction_key(name), images=seen)
+        return keep.has(file_of(study, name), key=study.prediction_key(name), images=seen)
 
     names = list(names or study.networks)
     waiting = [name for name in names if not is_predicted(name)]
@@ -37,8 +38,12 @@ def predict_study(session: Session, names: Iterable[str] | None = None) -> Predi
         together = NETWORKS_AT_ONCE.get(session.device.type, 2)
         parts = [waiting[start : start + together] for start in range(0, len(waiting), together)]
         run_tasks(session, predict_networks, parts, max(1, torch.cuda.device_count()))
-    files = {name: paths.predictions_file(study.name, name) for name in names}
-    return {name: keep.read_tensors(path)[0]["predictions"] for name, path in files.items()}
+    return {name: keep.read_tensors(file_of(study, name))[0]["predictions"] for name in names}
+
+
+def file_of(study: Study, name: str) -> Path:
+    """Return the file of a network's predictions."""
+    return paths.predictions_file(study.holder(name).name, name)
 
 
 def predict_networks(session: Session, names: Sequence[str]) -> None:
@@ -49,9 +54,7 @@ def predict_networks(session: Session, names: Sequence[str]) -> None:
     text = f"evaluating {study.name}, {names[0]} to {names[-1]}"
     for name, predicted in predict_models(session, networks, images, text).items():
         about = {"key": study.prediction_key(name), "images": seen}
-        keep.write_tensors(
-            paths.predictions_file(study.name, name), {"predictions": predicted}, about
-        )
+        keep.write_tensors(file_of(study, name), {"predictions": predicted}, about)
 
 
 def predict_models(

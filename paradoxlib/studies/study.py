@@ -4,8 +4,9 @@ Studies are YAML files, in this folder or anywhere else; they are read with safe
 strictly. Where `networks` is the name of another study, its networks are taken, with its defaults
 and fine tuning beneath this study's own; of its families, so many as `drawn_families` says, in the
 order of the draw, behind the first `drawn_before`. A study that `joined` others, trained apart,
-has their networks and their tables (results/tables.py). A network's settings, with those of its
-ancestors, make its key: results that carry the same key were made by the same settings.
+has their networks (`Study.holder`) and their tables (results/tables.py). A network's settings, with
+those of its ancestors, make its key: results that carry the same key were made by the same
+settings.
 """
 
 import json
@@ -137,6 +138,10 @@ class Study(settings.Strict):
             theirs = " and ".join(self.joined)
             raise ValueError(f"study {self.name} has no networks of its own: run {theirs}")
 
+    def holder(self, name: str) -> "Study":
+        """Return the study that a network is trained for: one of those that it joins, or itself."""
+        return next((part.holder(name) for part in self.parts if name in part.networks), self)
+
     @property
     def conditions(self) -> list[distortions.Condition]:
         """The list of (distortion, level)."""
@@ -161,6 +166,8 @@ class Study(settings.Strict):
         data. Defaults are left out, so that a new setting leaves what is done in its place.
         """
         network = self.network(name)
+        if (holder := self.holder(name)) is not self:
+            return holder.network_key(name)
         own = network.model_dump(exclude={"parent"}, exclude_defaults=True)
         if network.parent:
             return keep.key(own, self.network_key(network.parent))
@@ -174,8 +181,6 @@ class Study(settings.Strict):
 
     def table_key(self, *what: object) -> str:
         """Return the key of a table made from all networks under the study's evaluation."""
-        if self.joined:
-            return keep.key([part.table_key(*what) for part in self.parts], what)
         return keep.key({name: self.prediction_key(name) for name in self.networks}, what)
 
 

@@ -1,6 +1,7 @@
 """The trained networks of a study, read from their files."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -10,9 +11,14 @@ from paradoxlib.networks import models, resnets
 from paradoxlib.studies.study import Study
 
 
+def file_of(study: Study, name: str) -> Path:
+    """Return the file of a network's weights."""
+    return paths.weights_file(study.holder(name).name, name)
+
+
 def is_trained(study: Study, name: str) -> bool:
     """Say whether a network's file is there and was made by these settings."""
-    return keep.has(paths.weights_file(study.name, name), key=study.network_key(name))
+    return keep.has(file_of(study, name), key=study.network_key(name))
 
 
 def load_network(study: Study, name: str) -> resnets.ResNet:
@@ -29,7 +35,7 @@ def load_network(study: Study, name: str) -> resnets.ResNet:
     if not is_trained(study, name):
         missing = f"network {name} of study {study.name} is not trained yet with these settings"
         raise FileNotFoundError(f"{missing}: call training.train_all(session)")
-    state, about = keep.read_tensors(paths.weights_file(study.name, name))
+    state, about = keep.read_tensors(file_of(study, name))
     return network_from(study, state, about["mean"], about["std"])
 
 
@@ -72,4 +78,4 @@ def read_rates(study: Study) -> pd.DataFrame:
 def abouts(study: Study) -> Iterator[tuple[str, dict]]:
     """Yield each network and what its file says it is; nothing where there is no file."""
     for name in study.networks:
-        yield name, keep.read_about(paths.weights_file(study.name, name)) or {}
+        yield name, keep.read_about(file_of(study, name)) or {}

@@ -39,10 +39,10 @@ def train_all(session: Session) -> None:
     remaining time.
     """
     study = session.study
-    study.require_own()
     waiting = [name for name in study.networks if not trained.is_trained(study, name)]
     if not waiting:
         return
+    study.require_own()
     images = session.images("train")  # now: so that missing data are reported before work starts
     values = models.count_values(models.empty(study.model.architecture, **study.model.form))
     size = 15 * values  # with checkpoints

@@ -52,8 +52,9 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
     Files: all, against their hashes. Weights: all networks that are here; a clone may have none, or
     some. Similarity: all pairs of them. Accuracy: each under one condition, drawn at random.
     Transplants: those of `TRANSPLANTS`, where the repository has them and both networks are here.
-    The last two need the images, which are not downloaded; without weights, and of a study that
-    joins others, the files alone are checked. On the same images an accuracy may differ by the
+    The last two need the images, which are not downloaded; without weights, the files alone are
+    checked. Of a study that joins others only its files and the similarity: it has no accuracies of
+    its own. On the same images an accuracy may differ by the
     rounding of another machine; on another copy of the data set (CIFAR-10's original archive in
     place of JPEG files, say) by more.
 
@@ -68,9 +69,9 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
         Where the repository has no results of these settings.
     """
     study, of_images = session.study, ("accuracy", "transplants")
-    if study.joined:
-        return pd.DataFrame([check_files(study)])
     here = with_weights(study)
+    if study.joined and here:
+        return pd.DataFrame([check_files(study), check_similarity(study, here)])
     if not here:
         note = f"no weights in weights/{study.name}"
         rest = unchecked(("weights", "similarity", *of_images), note)
@@ -90,7 +91,7 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
 
 def with_weights(study: Study) -> list[str]:
     """Return the networks whose weights are here: a clone has those of some alone."""
-    return [name for name in study.networks if paths.weights_file(study.name, name).is_file()]
+    return [name for name in study.networks if trained.file_of(study, name).is_file()]
 
 
 def unchecked(results: Iterable[str], note: str) -> list[Check]:

@@ -91,3 +91,11 @@ def test_the_original_network_scores_like_n1_or_not_or_nobody_knows():
     assert decided(0.01, -0.01, 0.03) == "same" and decided(0.2, 0.1, 0.3) == "opposite"
     assert decided(0.04, 0.0, 0.08) == "open"
     assert decided(math.nan, math.nan, math.nan) == "not testable here"
+
+
+def test_a_statement_names_few_networks_and_counts_many():
+    def said(count):
+        able = [f"C{number}" for number in range(1, count + 1)]
+        return statements.unseen_claims({"blur": FACT}, able, "P1")[0].statement
+
+    assert "(C1, C2) they beat P1" in said(2) and "(26 networks) they beat P1" in said(26)

@@ -94,8 +94,13 @@ def test_what_was_said_was_said_of_other_families():
 
 def test_of_all_families_the_readings_cover_those_of_both_studies():
     every = sessions.start("population")
-    whole, *parts = (judging.readings(one) for one in (every, *every.parts))
-    assert whole["n"].tolist() == sum(part["n"] for part in parts).tolist()
-    extreme = whole["statement"].str.startswith("Some strangers")
-    highest = max(part.loc[extreme, "value"].item() for part in parts)
-    assert whole.loc[extreme, "value"].item() == highest
+    whole, *parts = (judging.readings(one).set_index("statement") for one in (every, *every.parts))
+    together = sum(part["n"] for part in parts)
+    within = whole.index.str.contains("relatives|family|So they do|Such|Running")
+    assert (whole["n"] == together)[within].all() and within.sum() == 7
+    kinds = results.pairs(every)["relation"].value_counts()
+    assert kinds.sum() == 329 * 328 / 2 and whole["n"].iloc[0] == kinds["strangers"]
+    for extreme, best in (("Some strangers", max), ("Some nearly", min)):
+        (statement,) = whole.index[whole.index.str.startswith(extreme)]
+        found = best(part.loc[statement, "value"] for part in parts)
+        assert best(whole.loc[statement, "value"], found) == whole.loc[statement, "value"]

@@ -1,11 +1,10 @@
-"""A study that joins others has their networks, the rows of their tables, and none of its own."""
+"""A study that joins others has their networks and what is known of them; it compares them all."""
 
-import numpy as np
 import pandas as pd
 import pytest
 from conftest import TINY, tiny_file
 
-from paradoxlib import reproduce
+from paradoxlib import paths, reproduce, results
 from paradoxlib.explorer import gathering
 from paradoxlib.reproduce import planning
 from paradoxlib.results import tables
@@ -35,12 +34,10 @@ def names_of(session):
     return pd.DataFrame({"network": list(session.study.networks)})
 
 
-def test_tables_of_networks_are_joined_and_others_made_from_these(joined, listed):
+def test_tables_by_network_are_joined_and_others_made_of_all(joined, listed):
     session = sessions.start(joined)
-    own = tables.table("own", "network", needs="weights")(names_of)
-    by_name = tables.table("by_name", "network", needs="accuracy, images", index="network")(
-        names_of
-    )
+    own = tables.table("own", "network", needs="weights", by_network=True)(names_of)
+    by_name = tables.table("by", "network", needs="own", index="network", by_network=True)(names_of)
 
     def count(session):
         """How many there are."""
@@ -48,27 +45,29 @@ def test_tables_of_networks_are_joined_and_others_made_from_these(joined, listed
 
     counted = tables.table("counted", "n", needs="own")(count)
     parts = [part.study for part in session.parts]
-    rows = [name for part in parts for name in part.networks]
-    assert own(session)["network"].tolist() == by_name(session).index.tolist() == rows
-    assert sorted(rows) == sorted(session.study.networks) and len(parts) == 2
+    rows, names = [name for part in parts for name in part.networks], list(session.study.networks)
+    assert own(session)["network"].tolist() == by_name(session).index.tolist() == names
+    assert sorted(rows) == sorted(names) and len(parts) == 2
     assert counted(session)["n"].item() == len(rows)
     assert [counted(part)["n"].item() for part in session.parts] == [len(p.networks) for p in parts]
 
 
-def test_of_pairs_of_two_studies_a_matrix_knows_nothing(joined, listed):
-    session = sessions.start(joined)
-
-    def ones(session):
-        """Ones."""
-        names = list(session.study.networks)
-        return pd.DataFrame(1.0, names, names)
-
-    found = tables.matrix("ones", needs="weights")(ones)(session)
-    family_of = session.study.family_of
-    assert list(found.index) == list(found.columns)
-    for a in found:
-        for b in found:
-            assert np.isnan(found.loc[a, b]) == (family_of[a] != family_of[b])
+def test_pairs_of_its_networks_are_those_of_one_study_of_them(joined):
+    session = sessions.start(joined, workers=1)
+    with pytest.raises(ValueError, match="no networks of its own: run .*part0"):
+        results.pairs(session)  # their networks are not here
+    for part in session.parts:
+        training.train_all(part)
+    text = joined.read_text().partition("joined")[0].replace("name: tiny", "name: one")
+    joined.with_name("one.yaml").write_text(text)
+    one = session.beside(joined.with_name("one.yaml"))
+    assert list(one.study.networks) == list(session.study.networks) == ["A", "B", "C"]
+    assert results.accuracies(session).equals(results.accuracies(one))
+    assert results.TABLES["pairs"].state(session.study) == "-"
+    assert results.pairs(session).equals(results.pairs(one))
+    assert {results.TABLES[n].state(session.study) for n in ("pairs", "accuracy")} == {"here"}
+    assert results.TABLES["networks"].state(session.study) == "-"
+    assert not paths.weights_file("tiny", "").parent.exists()
 
 
 def test_its_key_changes_with_those_of_its_parts(joined):

@@ -168,11 +168,12 @@ def test_the_command_checks_what_a_study_joins(published, home, capsys):
     part, whole = home / "tiny.yaml", home / "whole.yaml"
     text = part.read_text().replace("name: tiny", "name: whole")
     whole.write_text(f"{text}joined: [{part}]\n")
+    results.similarities(published.beside(whole))
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(whole)])
     said = capsys.readouterr().out
-    assert not stop.value.code and said.count("agrees") == 5
-    assert said.index("whole:") < said.index("tiny:") < said.index("agrees")
+    assert not stop.value.code and said.count("agrees") == 6
+    assert said.index("whole:") < said.index("3 checked") < said.index("tiny:")
     paths.published_file("tiny", "extra.csv").write_text("")
     with pytest.raises(SystemExit) as stop:
         main(["verify", str(whole)])
