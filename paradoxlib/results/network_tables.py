@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from paradoxlib import keep, paths
+from paradoxlib import keep
 from paradoxlib.images import datasets, distortions
 from paradoxlib.networks import activations, models, resnets
 from paradoxlib.results.tables import Kept, matrix, table, tensors
@@ -73,7 +73,7 @@ def network_settings(session: Session) -> pd.DataFrame:
     training.train_all(session)
     study, rows = session.study, []
     for name, network in study.networks.items():
-        state, _ = keep.read_tensors(paths.weights_file(study.name, name))
+        state, _ = keep.read_tensors(trained.file_of(study, name))
         settings = {"network": name, "family": study.family_of[name], **network.model_dump()}
         for setting, value in settings.items():
             if isinstance(value, tuple):

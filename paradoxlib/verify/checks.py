@@ -54,9 +54,8 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
     Transplants: those of `TRANSPLANTS`, where the repository has them and both networks are here.
     The last two need the images, which are not downloaded; without weights, the files alone are
     checked. Of a study that joins others only its files and the similarity: it has no accuracies of
-    its own. On the same images an accuracy may differ by the
-    rounding of another machine; on another copy of the data set (CIFAR-10's original archive in
-    place of JPEG files, say) by more.
+    its own. On the same images an accuracy may differ by the rounding of another machine; on
+    another copy of the data set (CIFAR-10's original archive in place of JPEG files, say) by more.
 
     Returns
     -------
@@ -70,12 +69,12 @@ def verify(session: Session, seed: int = 0) -> pd.DataFrame:
     """
     study, of_images = session.study, ("accuracy", "transplants")
     here = with_weights(study)
-    if study.joined and here:
-        return pd.DataFrame([check_files(study), check_similarity(study, here)])
     if not here:
         note = f"no weights in weights/{study.name}"
         rest = unchecked(("weights", "similarity", *of_images), note)
         return pd.DataFrame([check_files(study), *rest])
+    if study.joined:
+        return pd.DataFrame([check_files(study), check_similarity(study, here)])
     checks = [check_files(study), check_weights(study, here), check_similarity(study, here)]
     if data.must_download(study.data.name, session.data_root):
         checks += unchecked(of_images, f"{study.data.name} is not at hand")
@@ -109,7 +108,7 @@ def check_files(study: Study) -> Check:
         return unchecked(["files"], f"{manifest.name} is not there")[0]
     lines = (line.split("  ", 1) for line in manifest.read_text().splitlines())
     known = {name: digest for digest, name in lines}
-    networks = [paths.weights_file(study.name, name) for name in with_weights(study)]
+    networks = [trained.file_of(study, name) for name in with_weights(study)]
     if not networks:
         known = {name: digest for name, digest in known.items() if name.startswith("figures/")}
     files = {path.relative_to(paths.HOME).as_posix(): path for path in list_files(study)}
@@ -139,7 +138,7 @@ def check_weights(study: Study, here: list[str]) -> Check:
     changed = []
     for name, known in hashes[here].items():
         trained.load_network(study, name)  # says what is missing, damaged or of other settings
-        state, _ = keep.read_tensors(paths.weights_file(study.name, name))
+        state, _ = keep.read_tensors(trained.file_of(study, name))
         if keep.digest(state) != known:
             changed.append(name)
     note = "changed: " + ", ".join(changed) if changed else f"sha256 of {of_all(study, here)}"
